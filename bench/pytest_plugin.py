@@ -1,0 +1,1 @@
+"""Collects scenario files as pytest items."""
