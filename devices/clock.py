@@ -33,8 +33,12 @@ class VirtualDeadlock(BenchError):
     """Nothing is ready and nothing is scheduled: in real time this run would hang for ever."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """A selector that never sleeps: when no descriptor is ready, time jumps by the timeout instead."""
+class _JumpingSelector(selectors.PollSelector):
+    """A selector that never sleeps: when no descriptor is ready, time jumps by the timeout instead.
+
+    It uses poll(2), not epoll: a pseudo-terminal hands octets over in a work queue of the kernel, and only poll waits
+    for that queue; epoll would miss what was just written, and time would jump past it.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -53,7 +53,10 @@ class BytePort(Protocol):
     on_lost: Callable[[PortLost], None] | None
 
     def write(self, data: bytes) -> None:
-        """Send `data`; it is queued and paced as the line demands. Raises PortLost on a closed port."""
+        """Send `data`; it is queued and paced as the line demands.
+
+        Raises PortLost on a closed port, `wire.PortCongested` (a BenchError) when the bounded queue is full.
+        """
 
     def set_receiver(self, receiver: Receiver | None) -> None:
         """From now on give what arrives to `receiver`; None drops it."""

@@ -1,0 +1,1 @@
+"""What answers the gateway on its WAN: the time server of the back office."""

@@ -1,0 +1,423 @@
+"""The HDLC link between gateway and meter: normal response mode, window of one (lmn-wired 1.7).
+
+The gateway is the primary: each of its frames polls, exactly one frame comes back. The meter is the secondary and
+speaks when polled. Both ends are state machines without clock and socket: whoever holds one sends the frames of each
+`Step`, handles its events, and calls `timeout()` when the last timer that a step gave has run out.
+
+What is absent from the tables has no place: commands and timers without effect, frames with an `Unexpected` event.
+UI frames (addressing, presence) and frames between others are no business of a link and change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final
+
+from devices.protocols.hdlc import GATEWAY, Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc_traffic import (
+    Acknowledged,
+    Connected,
+    Disconnected,
+    Event,
+    Failed,
+    Idle,
+    Information,
+    LinkLimits,
+    NotReady,
+    Rejected,
+    Step,
+    Traffic,
+    Unexpected,
+    rejected,
+)
+
+__all__ = [
+    "PRIMARY_COMMANDS",
+    "PRIMARY_RESPONSES",
+    "SECONDARY_TABLE",
+    "Acknowledged",
+    "Command",
+    "Connected",
+    "Disconnected",
+    "Event",
+    "Failed",
+    "Idle",
+    "Information",
+    "LinkLimits",
+    "NotReady",
+    "PrimaryLink",
+    "PrimaryState",
+    "Rejected",
+    "SecondaryLink",
+    "SecondaryState",
+    "Step",
+    "Unexpected",
+]
+
+
+class PrimaryState(Enum):
+    """Where the gateway's end stands."""
+
+    DOWN = auto()
+    CONNECTING = auto()
+    """SNRM is out."""
+    READY = auto()
+    """The link is up, nothing is out."""
+    SENDING = auto()
+    """An I frame is out."""
+    POLLING = auto()
+    """RR is out."""
+    PAUSE = auto()
+    """Between two polls."""
+    DISCONNECTING = auto()
+    """DISC is out."""
+
+
+class Command(Enum):
+    """What the holder of the gateway's end wants, and that time has passed."""
+
+    CONNECT = auto()
+    DISCONNECT = auto()
+    SEND = auto()
+    POLL = auto()
+    TIMEOUT = auto()
+
+
+class PrimaryLink:
+    """The gateway's end of a link to one meter.
+
+    Args:
+        address: HDLC address of the meter.
+        selector: protocol selector of the link.
+        limits: bounds, see LinkLimits.
+        own: address of this end.
+    """
+
+    def __init__(self, address: int, selector: int, limits: LinkLimits | None = None, *, own: int = GATEWAY) -> None:
+        self.address = address
+        self.selector = selector
+        self.limits = limits or LinkLimits()
+        self.state = PrimaryState.DOWN
+        self._own = own
+        self._traffic = Traffic(self.limits)
+        self._last = self._frame(FrameKind.SNRM)
+        self._tries = 0
+        self._answers_due = 0
+        self._polls_left = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way: a frame out, a message queued or an answer due."""
+        return self.state not in (PrimaryState.DOWN, PrimaryState.READY)
+
+    def connect(self) -> Step:
+        """Begin, or begin anew: SNRM. What was queued is forgotten."""
+        return self._command(Command.CONNECT)
+
+    def disconnect(self) -> Step:
+        """End the link: DISC. What was queued is forgotten."""
+        return self._command(Command.DISCONNECT)
+
+    def send(self, information: bytes, *, answer: bool = True) -> Step:
+        """Send a message, in segments if need be, behind those queued before.
+
+        With `answer` the meter is polled until a message comes back. Raises HdlcError when the link is down or the
+        message is empty or too long.
+        """
+        if self.state in (PrimaryState.DOWN, PrimaryState.DISCONNECTING):
+            raise HdlcError("the link is down, nothing can be sent")
+        self._traffic.put(information)
+        self._answers_due += answer
+        return self._command(Command.SEND)
+
+    def poll(self) -> Step:
+        """Ask whether the meter has something: RR. Nothing happens while another frame is out."""
+        return self._command(Command.POLL)
+
+    def timeout(self) -> Step:
+        """The timer has run out."""
+        return self._command(Command.TIMEOUT)
+
+    def receive(self, frame: Frame) -> Step:
+        """A frame was on the bus."""
+        if (frame.source, frame.destination, frame.selector) != (self.address, self._own, self.selector):
+            return Step()
+        if frame.control.kind is FrameKind.UI:
+            return Step()
+        action = PRIMARY_RESPONSES.get((self.state, frame.control.kind))
+        if action is None:
+            return Step(events=(Unexpected(frame, f"{frame.control} while {self.state.name.lower()}"),))
+        return action(self, frame)
+
+    def _command(self, command: Command) -> Step:
+        action = PRIMARY_COMMANDS.get((self.state, command))
+        return action(self) if action is not None else Step()
+
+    def _frame(self, kind: FrameKind, nr: int = 0) -> Frame:
+        return Frame(self.address, self._own, self.selector, Control(kind, True, 0, nr))
+
+    def _emit(self, state: PrimaryState, frame: Frame) -> Step:
+        self.state = state
+        self._last = frame
+        return Step((frame,), (), self.limits.response_timeout_s)
+
+    def _reset(self, state: PrimaryState) -> None:
+        self.state = state
+        self._traffic = Traffic(self.limits)
+        self._tries = 0
+        self._answers_due = 0
+        self._polls_left = self.limits.answer_polls
+
+    def _down(self, *events: Event) -> Step:
+        self._reset(PrimaryState.DOWN)
+        return Step(events=events)
+
+    # commands
+
+    def _connect(self) -> Step:
+        self._reset(PrimaryState.CONNECTING)
+        return self._emit(PrimaryState.CONNECTING, self._frame(FrameKind.SNRM))
+
+    def _disconnect(self) -> Step:
+        self._reset(PrimaryState.DISCONNECTING)
+        return self._emit(PrimaryState.DISCONNECTING, self._frame(FrameKind.DISC))
+
+    def _send(self) -> Step:
+        return self._emit(PrimaryState.SENDING, self._traffic.next_frame(self.address, self._own, self.selector))
+
+    def _poll(self) -> Step:
+        return self._emit(PrimaryState.POLLING, self._frame(FrameKind.RR, self._traffic.receive_number))
+
+    def _repeat(self) -> Step:
+        self._tries += 1
+        if self._tries > self.limits.retries:
+            kind = self._last.control.kind.value
+            if self.state is PrimaryState.DISCONNECTING:
+                return self._down(Disconnected("closed by the gateway, the meter does not answer"))
+            return self._down(Failed(f"no answer to {kind}, sent {self._tries} times"))
+        if self.state is PrimaryState.SENDING:
+            return self._send()
+        return self._emit(self.state, self._last)
+
+    # responses
+
+    def _connected(self, _frame: Frame) -> Step:
+        self.state = PrimaryState.READY
+        self._tries = 0
+        step = self._send() if self._traffic.queue else Step()
+        return step.after(Connected())
+
+    def _closed(self, _frame: Frame) -> Step:
+        return self._down(Disconnected("closed by the gateway"))
+
+    def _refused(self, _frame: Frame) -> Step:
+        return self._down(Disconnected("the meter has no link (DM)"))
+
+    def _frame_rejected(self, _frame: Frame) -> Step:
+        return self._down(Rejected("the meter rejected a frame (FRMR)"))
+
+    def _ready(self, frame: Frame) -> Step:
+        """RR or RNR."""
+        was = self.state
+        busy = frame.control.kind is FrameKind.RNR
+        events = self._traffic.take_number(frame.control.nr)
+        if rejected(events):
+            return self._down(*events)
+        if busy:
+            return self._pause(not_ready=True).after(*events, NotReady())
+        if self._traffic.unacknowledged and was is PrimaryState.SENDING:
+            return self._repeat()
+        if self._traffic.queue:
+            if not self._traffic.unacknowledged:
+                self._tries = 0
+            return self._send().after(*events)
+        self._tries = 0
+        if not self._answers_due:
+            self.state = PrimaryState.READY
+            return Step().after(*events, Idle())
+        if was is PrimaryState.SENDING:
+            self._polls_left = self.limits.answer_polls
+            return self._poll().after(*events)
+        return self._pause(not_ready=False).after(*events)
+
+    def _pause(self, *, not_ready: bool) -> Step:
+        """Wait before the next poll, unless there were too many already."""
+        self._polls_left -= 1
+        if self._polls_left <= 0:
+            reason = "not ready" if not_ready else "no message"
+            return self._down(Failed(f"{reason} in {self.limits.answer_polls} polls", not_ready))
+        self.state = PrimaryState.PAUSE
+        return Step(timer=self.limits.poll_interval_s)
+
+    def _information(self, frame: Frame) -> Step:
+        before = self._traffic.receive_number
+        events = self._traffic.take_number(frame.control.nr)
+        if not rejected(events):
+            events += self._traffic.take_information(frame)
+        if rejected(events):
+            return self._down(*events)
+        if self._traffic.receive_number != before and not self._traffic.unacknowledged:
+            self._tries = 0
+            self._polls_left = self.limits.answer_polls
+        else:
+            self._tries += 1
+        if self._tries > self.limits.retries:
+            return self._down(*events, Failed("the meter sends I frames but goes no further"))
+        if any(isinstance(event, Information) for event in events):
+            self._answers_due = max(0, self._answers_due - 1)
+        step = self._send() if self._traffic.queue else self._poll()
+        return step.after(*events)
+
+
+_Up = (PrimaryState.READY, PrimaryState.SENDING, PrimaryState.POLLING, PrimaryState.PAUSE)
+_Out = (PrimaryState.CONNECTING, PrimaryState.SENDING, PrimaryState.POLLING, PrimaryState.DISCONNECTING)
+_Asked = (PrimaryState.SENDING, PrimaryState.POLLING)
+
+PRIMARY_COMMANDS: Final[dict[tuple[PrimaryState, Command], Callable[[PrimaryLink], Step]]] = {
+    **{(state, Command.CONNECT): PrimaryLink._connect for state in PrimaryState},
+    **{(state, Command.DISCONNECT): PrimaryLink._disconnect for state in (*_Up, PrimaryState.CONNECTING)},
+    (PrimaryState.READY, Command.SEND): PrimaryLink._send,
+    (PrimaryState.PAUSE, Command.SEND): PrimaryLink._send,
+    (PrimaryState.READY, Command.POLL): PrimaryLink._poll,
+    (PrimaryState.PAUSE, Command.TIMEOUT): PrimaryLink._poll,
+    **{(state, Command.TIMEOUT): PrimaryLink._repeat for state in _Out},
+}
+"""What the gateway's end does at a command; a pair that is not here does nothing."""
+
+PRIMARY_RESPONSES: Final[dict[tuple[PrimaryState, FrameKind], Callable[[PrimaryLink, Frame], Step]]] = {
+    (PrimaryState.CONNECTING, FrameKind.UA): PrimaryLink._connected,
+    (PrimaryState.CONNECTING, FrameKind.DM): PrimaryLink._refused,
+    (PrimaryState.DISCONNECTING, FrameKind.UA): PrimaryLink._closed,
+    (PrimaryState.DISCONNECTING, FrameKind.DM): PrimaryLink._closed,
+    **{(state, FrameKind.DM): PrimaryLink._refused for state in _Up},
+    **{(state, FrameKind.FRMR): PrimaryLink._frame_rejected for state in (*_Up, PrimaryState.CONNECTING)},
+    **{(state, FrameKind.RR): PrimaryLink._ready for state in _Asked},
+    **{(state, FrameKind.RNR): PrimaryLink._ready for state in _Asked},
+    **{(state, FrameKind.I): PrimaryLink._information for state in _Asked},
+}
+"""What the gateway's end does with a frame of the meter; a pair that is not here is Unexpected."""
+
+
+class SecondaryState(Enum):
+    """Where the meter's end stands."""
+
+    DOWN = auto()
+    UP = auto()
+
+
+class SecondaryLink:
+    """The meter's end of a link.
+
+    Args:
+        address: own HDLC address; may be set anew when the gateway assigns another.
+        selector: protocol selector of the link.
+        limits: bounds, see LinkLimits.
+        disconnect_answer: UA as the standard wants, or DM as one public meter firmware does (lmn-wired 1.7).
+        gateway: address of the other end.
+
+    Attributes:
+        busy: while True, RNR is answered in place of RR; one meter does so while it works on a request.
+    """
+
+    def __init__(
+        self,
+        address: int,
+        selector: int,
+        limits: LinkLimits | None = None,
+        *,
+        disconnect_answer: FrameKind = FrameKind.UA,
+        gateway: int = GATEWAY,
+    ) -> None:
+        self.address = address
+        self.selector = selector
+        self.limits = limits or LinkLimits()
+        self.busy = False
+        self.state = SecondaryState.DOWN
+        self._disconnect_answer = disconnect_answer
+        self._gateway = gateway
+        self._traffic = Traffic(self.limits)
+
+    def send(self, information: bytes) -> None:
+        """Queue a message; it goes out when the gateway polls. Raises HdlcError when the link is down or the message
+        is empty or too long."""
+        if self.state is SecondaryState.DOWN:
+            raise HdlcError("the link is down, nothing can be sent")
+        self._traffic.put(information)
+
+    def receive(self, frame: Frame) -> Step:
+        """A frame was on the bus."""
+        if (frame.source, frame.destination, frame.selector) != (self._gateway, self.address, self.selector):
+            return Step()
+        if frame.control.kind is FrameKind.UI:
+            return Step()
+        action = SECONDARY_TABLE.get((self.state, frame.control.kind))
+        if action is None:
+            return Step(events=(Unexpected(frame, f"{frame.control} while {self.state.name.lower()}"),))
+        step = action(self, frame)
+        timer = self.limits.inactivity_s if self.state is SecondaryState.UP else None
+        return Step(step.frames if frame.control.poll else (), step.events, timer)
+
+    def timeout(self) -> Step:
+        """The timer has run out: the gateway has not been heard for too long."""
+        if self.state is SecondaryState.DOWN:
+            return Step()
+        return self._down(None, Disconnected("the gateway has not been heard for too long"))
+
+    def reset(self) -> None:
+        """Forget link and queue, as a meter without power does."""
+        self.state = SecondaryState.DOWN
+        self._traffic = Traffic(self.limits)
+
+    def _answer(self, kind: FrameKind, nr: int = 0) -> Frame:
+        return Frame(self._gateway, self.address, self.selector, Control(kind, True, 0, nr))
+
+    def _down(self, answer: FrameKind | None, *events: Event) -> Step:
+        self.reset()
+        return Step((self._answer(answer),) if answer else (), events)
+
+    def _connect(self, _frame: Frame) -> Step:
+        self.reset()
+        self.state = SecondaryState.UP
+        return Step((self._answer(FrameKind.UA),), (Connected(),))
+
+    def _disconnect(self, _frame: Frame) -> Step:
+        return self._down(self._disconnect_answer, Disconnected("closed by the gateway"))
+
+    def _no_link(self, _frame: Frame) -> Step:
+        return Step((self._answer(FrameKind.DM),))
+
+    def _polled(self, frame: Frame) -> Step:
+        events = self._traffic.take_number(frame.control.nr)
+        if rejected(events):
+            return self._down(FrameKind.FRMR, *events)
+        if self._traffic.queue and frame.control.kind is FrameKind.RR:
+            answer = self._traffic.next_frame(self._gateway, self.address, self.selector)
+            return Step((answer,), events)
+        return Step((self._receive_ready(),), events)
+
+    def _information(self, frame: Frame) -> Step:
+        events = self._traffic.take_number(frame.control.nr)
+        if not rejected(events):
+            events += self._traffic.take_information(frame)
+        if rejected(events):
+            return self._down(FrameKind.FRMR, *events)
+        return Step((self._receive_ready(),), events)
+
+    def _receive_ready(self) -> Frame:
+        return self._answer(FrameKind.RNR if self.busy else FrameKind.RR, self._traffic.receive_number)
+
+
+SECONDARY_TABLE: Final[dict[tuple[SecondaryState, FrameKind], Callable[[SecondaryLink, Frame], Step]]] = {
+    (SecondaryState.DOWN, FrameKind.SNRM): SecondaryLink._connect,
+    (SecondaryState.DOWN, FrameKind.DISC): SecondaryLink._no_link,
+    (SecondaryState.DOWN, FrameKind.I): SecondaryLink._no_link,
+    (SecondaryState.DOWN, FrameKind.RR): SecondaryLink._no_link,
+    (SecondaryState.DOWN, FrameKind.RNR): SecondaryLink._no_link,
+    (SecondaryState.UP, FrameKind.SNRM): SecondaryLink._connect,
+    (SecondaryState.UP, FrameKind.DISC): SecondaryLink._disconnect,
+    (SecondaryState.UP, FrameKind.I): SecondaryLink._information,
+    (SecondaryState.UP, FrameKind.RR): SecondaryLink._polled,
+    (SecondaryState.UP, FrameKind.RNR): SecondaryLink._polled,
+}
+"""What the meter's end does with a frame of the gateway; a pair that is not here is Unexpected."""
