@@ -1,0 +1,109 @@
+"""Registers of a meter: integers with a scaler, fed by a load profile or standing still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from devices.errors import UsageError
+from devices.meters.load_profile import Energy
+
+UNIT_W = 27
+UNIT_WH = 30
+"""DLMS unit codes of what runs by load."""
+
+NANOJOULE_PER_WH = 3_600_000_000_000
+BILLING_SCALER = -3
+"""Billing registers count mWh: six decimals of kWh (lmn-wired 4.4)."""
+POWER_SCALER = -1
+"""Power counts tenths of a watt (assumed; dumps show 0 to -2)."""
+PHASES = 3
+
+
+class Source(Enum):
+    """What moves a register."""
+
+    STANDING = "standing"
+    """Nothing: it keeps its value."""
+    DRAWN = "drawn"
+    """Energy from the grid (+A)."""
+    FED = "fed"
+    """Energy into the grid (-A)."""
+    POWER = "power"
+    """Momentary power, all phases or one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """One register.
+
+    Attributes:
+        obis: its code, 6 octets.
+        unit: DLMS unit code.
+        scaler: the value counts 10**scaler of the unit.
+        source: what moves it.
+        start: value when the meter was made, in counts.
+        phase: 1 to 3 for the share of one phase in the power (an even load), None for the sum.
+        billing: whether second index and status stand beside it in a list.
+    """
+
+    obis: bytes
+    unit: int
+    scaler: int
+    source: Source = Source.STANDING
+    start: int = 0
+    phase: int | None = None
+    billing: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.obis) != 6:
+            raise ValueError(f"an OBIS code has 6 octets, {self.obis.hex(' ')} has {len(self.obis)}")
+        if self.source in (Source.DRAWN, Source.FED) and not (self.unit == UNIT_WH and -8 <= self.scaler <= 6):
+            raise ValueError("an energy register counts Wh with a scaler of -8 to 6")
+        if self.source is Source.POWER and not (self.unit == UNIT_W and -3 <= self.scaler <= 6):
+            raise ValueError("a power register counts W with a scaler of -3 to 6")
+
+    def value(self, energy: Energy, phases: Sequence[int]) -> int:
+        """Counts on the register; energy is cut down to whole counts, power rounded towards zero.
+
+        Args:
+            energy: what went through the meter since it was made.
+            phases: momentary milliwatts per phase.
+        """
+        match self.source:
+            case Source.DRAWN:
+                return self.start + energy.drawn // _nanojoule(self.scaler)
+            case Source.FED:
+                return self.start + energy.fed // _nanojoule(self.scaler)
+            case Source.POWER:
+                milliwatt = sum(phases) if self.phase is None else phases[self.phase - 1]
+                count = abs(milliwatt) // _ten(self.scaler + 3)
+                return count if milliwatt >= 0 else -count
+            case Source.STANDING:
+                return self.start
+
+
+def counts(value: Decimal, scaler: int, what: str) -> int:
+    """`value` in counts of 10**`scaler`. Raises UsageError when the register has too few decimals for it."""
+    scaled = value.scaleb(-scaler)
+    whole = scaled.to_integral_value()
+    if scaled != whole:
+        raise UsageError(f"{what}: {value} has more decimals than the register", hint=f"steps of 10^{scaler}")
+    return int(whole)
+
+
+def share(milliwatt: int) -> tuple[int, int, int]:
+    """An even load on three phases; what does not divide evenly is on L1."""
+    each = abs(milliwatt) // PHASES * (1 if milliwatt >= 0 else -1)
+    return milliwatt - 2 * each, each, each
+
+
+def _nanojoule(scaler: int) -> int:
+    """Nanojoules in one count of an energy register."""
+    return NANOJOULE_PER_WH * _ten(scaler) if scaler >= 0 else NANOJOULE_PER_WH // _ten(-scaler)
+
+
+def _ten(power: int) -> int:
+    return int(10**power)
