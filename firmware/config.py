@@ -1,0 +1,194 @@
+"""What an emulated gateway is told when it is made: its cables, its configuration, the defaults that are assumed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+from devices.errors import UsageError
+from devices.ports.base import BytePort
+
+Lifecycle = Literal["delivered", "operational"]
+
+
+@dataclass(frozen=True)
+class MeterProfile:
+    """A wired meter that the gateway shall read.
+
+    Attributes:
+        device_number: number on the meter, ``1SAG0021061001``; or its server id as hex when it has no such number.
+        obis: registers to keep, ``1-0:1.8.0*255``; empty: all that the meter sends.
+        consumer: whose log gets what happens to this meter.
+        name: logical name of the profile; made from the number when empty.
+    """
+
+    device_number: str
+    obis: tuple[str, ...] = ()
+    consumer: str = "consumer-1"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class GatewayCables:
+    """The gateway's ends of its cables, apart from mains (calls) and LEDs (``gateway.leds``).
+
+    Attributes:
+        lmn: RS-485, 921 600 Bd 8N1.
+        wan_phy: WAN socket, layer 2: one write is one Ethernet frame.
+        han_phy: HAN socket, the same.
+        maintenance: JSON lines; exists on emulated gateways only.
+    """
+
+    lmn: BytePort
+    wan_phy: BytePort
+    han_phy: BytePort
+    maintenance: BytePort
+
+
+@dataclass(frozen=True)
+class Options:
+    """Defaults that are assumed, with their names; a gateway type's data may fix some, `GatewayConfig.options` any.
+
+    Times in seconds, capacities in entries or octets. None of these is printed in a manual.
+    """
+
+    registration_period_s: int = 900
+    """Grid of the original readings (typical value, wan-core 7.4)."""
+    receive_window_s: float = 9.0
+    """How long after a grid instant a reading still counts for it: 1 % of 900 s (wan-core 7.4)."""
+    gap_fill_limit: int = 2976
+    """Most gap entries made at once after the gateway was away: 31 days at 15 minutes."""
+    storage_write_time_s: float = 0.01
+    """Duration of one commit in flash."""
+    clock_drift_ppm: float = 0.0
+    """How much too fast the gateway's oscillator runs."""
+    rtc_reserve_s: float = 0.0
+    """How long the real time clock runs without mains; 0: as the type says, or 48 h where it does not."""
+    ntp_poll_interval_s: float = 3600.0
+    """Time between two good synchronisations."""
+    ntp_retry_interval_s: float = 60.0
+    """Time to the next attempt after a bad one; the protocol allows one per minute (wan-core 7.5)."""
+    ntp_answer_wait_s: float = 10.0
+    """How long an answer is waited for; later than 9 s it is ignored (wan-core 7.5)."""
+    sync_warn_after_s: float = 4 * 3600.0
+    """Age of the last synchronisation from which the gateway warns (holdover)."""
+    ntp_earliest: str = "2020-01-01T00:00:00+00:00"
+    """Time stamps before this are not believed."""
+    ntp_latest: str = "2099-12-31T23:59:59+00:00"
+    """Time stamps after this are not believed."""
+    invite_interval_s: float = 30.0
+    """Time between two invitations on the bus (lmn-wired 1.5)."""
+    presence_offset_s: float = 15.0
+    """How long after an invitation the presence check goes out (lmn-wired 1.5)."""
+    presence_misses: int = 1
+    """Silent presence checks after which a meter loses its address (lmn-wired 1.5: the first)."""
+    slot_count: int = 32
+    """Time slots after an invitation (lmn-wired 1.5)."""
+    slot_pitch_s: float = 0.01
+    """Distance of two slots (lmn-wired 1.5)."""
+    link_response_timeout_s: float = 0.2
+    """How long the bus master waits for an answer on a link (lmn-wired 1.7)."""
+    link_retries: int = 3
+    """How often it repeats a frame (lmn-wired 1.7)."""
+    read_patience_s: float = 3.0
+    """Longest time for one meter's answer while it keeps saying that it is not ready."""
+    poll_pause_s: float = 0.05
+    """Pause before a meter that had nothing to say yet is polled again."""
+    bus_error_log_interval_s: float = 10.0
+    """Least time between two log entries about the same trouble with the same meter."""
+    calibration_log_capacity: int = 1000
+    """Entries that fit into the calibration log."""
+    consumer_log_capacity: int = 2000
+    """Entries that fit into one consumer log."""
+    system_log_capacity: int = 2000
+    """Entries that fit into the system log."""
+    storage_capacity_octets: int = 64_000_000
+    """Room for readings."""
+    storage_limit: float = 0.9
+    """Share of that room from which CONEXA enters Secure State Application (set by the administrator)."""
+    consumer_log_when_full: str = "type"
+    """``stop``, ``wrap`` or ``type`` (as the gateway type says)."""
+    separation_test_interval_s: float = 300.0
+    """Time between two tests whether HAN and WAN are separated."""
+    separation_wait_s: float = 0.5
+    """How long the far socket is listened to after a probe."""
+    integrity_check_interval_s: float = 300.0
+    """Time between two runtime integrity checks, where the product has no period of its own."""
+    integrity_check_readings: int = 20_000
+    """How many of the latest readings a self-test verifies."""
+    update_install_s: float = 60.0
+    """Duration of the install phase of an update."""
+    component_restart_delay_s: float = 10.0
+    """Time after which a failed component is started again."""
+    component_restart_attempts: int = 3
+    """Attempts before a component counts as not restartable."""
+    lmc_shows_bus_overload: bool = True
+    """CASA: LMC heartbeat on overload of the bus supply (an option of the device)."""
+    lmc_shows_invalid_time: bool = True
+    """CASA: LMC blinks while the time is invalid (an option of the device)."""
+    restart_pause_s: float = 1.0
+    """Time all LEDs are dark between shutdown and boot at a restart."""
+    boot_scale: float = 1.0
+    """Factor on the durations of the boot phases that no manual prints."""
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """What this unit is and to whom it talks.
+
+    Attributes:
+        device_id: number on the gateway, ``EPPC0210495730``.
+        time_server: host and UDP port of the NTP server, None: there is none in its profile.
+        meters: wired meters with a profile from the start.
+        options: overrides of fields of :class:`Options` by name.
+        lifecycle: ``delivered`` (no profile installed yet) or ``operational``.
+        consumers: ids of the consumers, each of whom has a log of his own.
+        software: version of the software as delivered; empty: as the type's data say, or "1.0.0".
+        seed: for messages; randomness comes from the given generator.
+    """
+
+    device_id: str = "ESBE0000000001"
+    time_server: tuple[str, int] | None = None
+    meters: tuple[MeterProfile, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    lifecycle: Lifecycle = "operational"
+    consumers: tuple[str, ...] = ("consumer-1",)
+    software: str = ""
+    seed: int = 0
+
+
+def options_from(overrides: Mapping[str, Any], base: Options | None = None) -> Options:
+    """`base` with `overrides` by name.
+
+    Raises:
+        UsageError: an unknown name or a value of the wrong kind.
+    """
+    start = base or Options()
+    known = {one.name: getattr(start, one.name) for one in fields(Options)}
+    clean: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            raise UsageError(f"gateway option {name!r} is unknown", hint=hint)
+        clean[name] = _as_kind_of(name, value, known[name])
+    return replace(start, **clean)
+
+
+def _as_kind_of(name: str, value: Any, default: Any) -> Any:
+    if isinstance(default, bool):
+        good = isinstance(value, bool)
+    elif isinstance(default, int):
+        good = isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(default, float):
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        value = float(value) if good else value
+    else:
+        good = isinstance(value, str)
+    if not good:
+        raise UsageError(
+            f"gateway option {name!r} cannot be {value!r}", hint=f"a {type(default).__name__} such as {default!r}"
+        )
+    return value

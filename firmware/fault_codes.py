@@ -1,0 +1,47 @@
+"""Fault codes that go into log entries of products that have such codes ([CASA] 9.4), by what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CAUSE_CODES: Mapping[str, int] = {
+    "storage_full": 1900082,
+    "selftest_critical": 1900010,
+    "sync_interval_exceeded": 1500069,
+    "deviation_exceeded": 1500056,
+    "storage_integrity": 2500350,
+    "consumer_log_full": 1400523,
+    "wan_han_not_separated": 900137,
+    "wan_han_swapped": 900135,
+    "component_cannot_restart": 1900103,
+    "hardware_change": 1900010,
+    "firmware_integrity": 1900109,
+    "kernel_corrupt": 1900309,
+}
+"""Cause of an operating state -> code; where the document names several, the one that fits best (assumed)."""
+
+BUS_CODES: Mapping[str, int] = {
+    "hdlc_undecodable": 103106,
+    "hdlc_unexpected": 103117,
+    "hdlc_no_answer": 103118,
+    "hdlc_not_ready": 103190,
+    "hdlc_read_timeout": 103191,
+    "meter_unreachable": 100706,
+    "meter_data_invalid": 103106,
+    "meter_id_mismatch": 103117,
+}
+"""Trouble with a wired meter -> code."""
+
+START_AFTER_POWER_LOSS = 1900602
+"""The supply had failed."""
+
+BUS_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "hdlc_undecodable": ("meter_checksum_invalid", "metering_warning"),
+    "meter_data_invalid": ("meter_checksum_invalid", "metering_warning"),
+    "hdlc_unexpected": ("metering_warning",),
+    "hdlc_no_answer": ("metering_warning",),
+    "hdlc_not_ready": ("metering_warning",),
+    "hdlc_read_timeout": ("metering_warning",),
+    "meter_id_mismatch": ("metering_warning",),
+}
+"""Trouble with a wired meter -> events that tell it, the first that the product has; none: our own message."""

@@ -1,0 +1,367 @@
+"""What can be done and read through the maintenance port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from devices.errors import UsageError
+from firmware.config import MeterProfile
+from firmware.logs.book import LogBook
+from firmware.maintenance import Answer, Command, Parameter
+from firmware.metering.values import as_rows, read
+from firmware.own_clock import iso, to_us
+from firmware.profiles import active
+from firmware.session import Session
+from firmware.storage.memory import digest
+from firmware.unit import Start, Unit
+
+_NUMBER = (int, float)
+_BOOKS = ("system", "calibration", "consumer")
+
+
+def _text(*choices: str, required: bool = True) -> Parameter:
+    return Parameter((str,), required, choices)
+
+
+_SWITCH = Parameter((bool, str), False, (True, False, "on", "off"))
+
+
+class FaultPort:
+    """The commands of one gateway.
+
+    Args:
+        unit: the hardware.
+        session: gives the running firmware, None while there is none.
+        restart: resets the device.
+    """
+
+    def __init__(self, unit: Unit, session: Callable[[], Session | None], restart: Callable[[Start], None]) -> None:
+        self._unit = unit
+        self._session = session
+        self._restart = restart
+
+    def commands(self) -> dict[str, dict[str, Command]]:
+        """Verb, name, command."""
+        share, flag = Parameter(_NUMBER, True), Parameter((bool,))
+        do = {
+            "fill_log": Command(self.fill_log, {"book": _text(*_BOOKS), "to": Parameter(_NUMBER)}),
+            "fill_storage": Command(self.fill_storage, {"to": share}),
+            "flip_bit": Command(
+                self.flip_bit, {"of": _text("firmware", "kernel", "database", "log", "update_partition")}
+            ),
+            "component_fails": Command(
+                self.component_fails,
+                {"component": _text(required=False), "restartable": flag, "variant": _text(required=False)},
+            ),
+            "violation": Command(
+                self.violation,
+                {
+                    "variant": _text(required=False),
+                    "phase": _text("together", "alternating", required=False),
+                    "persistent": flag,
+                },
+            ),
+            "hardware_change": Command(self.hardware_change, {}),
+            "expire_certificate": Command(self.expire_certificate, {"which": _text("lmn", required=False)}),
+            "renew_certificate": Command(self.renew_certificate, {"which": _text("lmn", required=False)}),
+            "software_version_differs": Command(self.software_version_differs, {}),
+            "boot_check_fails": Command(self.boot_check_fails, {"times": Parameter((int,))}),
+            "base_software_missing": Command(self.base_software_missing, {}),
+            "corrupt_kernel": Command(self.corrupt_kernel, {}),
+            "install_update": Command(self.install_update, {"ok": flag, "version": _text(required=False)}),
+            "selftest": Command(self.selftest, {"initiator": _text(required=False)}),
+            "add_meter_profile": Command(
+                self.add_meter_profile,
+                {
+                    "meter": _text(),
+                    "obis": Parameter((list,)),
+                    "consumer": _text(required=False),
+                    "name": _text(required=False),
+                },
+            ),
+            "overload_bus": Command(self.overload_bus, {"on": _SWITCH}),
+            "set_rtc": Command(
+                self.set_rtc, {"offset_s": Parameter(_NUMBER), "time": _text(required=False), "dead": flag}
+            ),
+            "clear_cause": Command(self.clear_cause, {"cause": _text()}),
+            "mend": Command(self.mend, {"fault": _text(required=False)}),
+            "restart": Command(self.restart, {}),
+        }
+        reads = {
+            "log": Command(
+                self.read_log, {"book": _text(*_BOOKS), "consumer": _text(required=False), "since": Parameter((int,))}
+            ),
+            "values": Command(self.read_values, {"meter": _text(required=False), "since": _text(required=False)}),
+            "info": Command(self.read_info, {}),
+        }
+        return {"do": do, "read": reads}
+
+    def _running(self) -> Session:
+        session = self._session()
+        if session is None:
+            raise UsageError("the gateway is without power")
+        return session
+
+    def _ready(self) -> Session:
+        session = self._running()
+        if session.phase != "ready":
+            raise UsageError(f"the gateway is not ready yet (phase {session.phase})")
+        return session
+
+    def _plant(self, name: str, value: Any) -> None:
+        self._unit.memory.plant_fault(name, value)
+        session = self._session()
+        if session is not None and value is not None:
+            session.meet(name, value)
+
+    # --- stores
+
+    async def fill_log(self, book: str, to: float = 1.0) -> Answer:
+        """Fill a log up to the share `to` of its capacity, or empty it down to that."""
+        _share("to", to)
+        session = self._ready()
+        held = session.control.journal.fill(book, to)
+        await session.writer.flush()
+        return {"entries": held}
+
+    async def fill_storage(self, to: float) -> Answer:
+        """Take the share `to` of the room for readings."""
+        _share("to", to)
+        session = self._ready()
+        used = session.room.fill(to)
+        await session.writer.flush()
+        return {"used": used}
+
+    async def flip_bit(self, of: str) -> Answer:
+        """Flip one stored bit; the firmware has to find it by itself."""
+        session = self._session()
+        if session is not None:
+            await session.writer.flush()
+        return {"where": self._unit.memory.flip_bit(of, self._unit.rng)}
+
+    def corrupt_kernel(self) -> Answer:
+        """Overwrite the kernel's first octets."""
+        stored = self._unit.memory.image("kernel")
+        if stored is None:
+            raise UsageError("the memory holds no kernel")
+        octets = bytes(64) + stored[1][64:]
+        self._unit.memory.commit([("UPDATE image SET octets = ? WHERE slot = 'kernel'", (octets,))])
+        return {}
+
+    def software_version_differs(self) -> Answer:
+        """Put another version into the active partition, with a good hash."""
+        stored = self._unit.memory.image("firmware")
+        if stored is None:
+            raise UsageError("the memory holds no firmware")
+        change = "UPDATE image SET version = ?, digest = ? WHERE slot = 'firmware'"
+        self._unit.memory.commit([(change, (f"{stored[0]}-other", digest(stored[1])))])
+        return {"version": f"{stored[0]}-other"}
+
+    # --- defects of the unit
+
+    def component_fails(
+        self, component: str = "metering", restartable: bool = True, variant: str | None = None
+    ) -> Answer:
+        """An essential component of the software fails, for good unless `restartable`."""
+        self._check_variant(variant)
+        self._plant("component", {"component": component, "restartable": restartable, "variant": variant})
+        return {}
+
+    def violation(self, variant: str | None = None, phase: str = "together", persistent: bool = False) -> Answer:
+        """Something that looks like an attack; gone after a power cycle unless `persistent`."""
+        if self._unit.product.rule("security_violation") is None:
+            raise UsageError(f"{self._unit.product.name} has no operating state for a suspected violation")
+        self._check_variant(variant)
+        fault = {"variant": variant, "phase": phase}
+        if persistent:
+            self._unit.memory.plant_fault("violation", fault)
+        session = self._session()
+        if session is not None:
+            session.meet("violation", fault)
+        elif not persistent:
+            raise UsageError("without power only a persistent violation can be made")
+        return {}
+
+    def _check_variant(self, variant: str | None) -> None:
+        known = self._unit.product.violation_variants
+        if variant is not None and variant not in known:
+            raise UsageError(
+                f"{self._unit.product.name} has no violation pattern {variant!r}",
+                hint=f"one of {', '.join(known)}" if known else "leave the variant out",
+            )
+
+    def hardware_change(self) -> Answer:
+        """The board is another one from now on; the next self-test finds it."""
+        self._unit.memory.plant_fault("hardware", "changed")
+        return {}
+
+    def expire_certificate(self, which: str = "lmn") -> Answer:
+        """The certificate for meters runs out."""
+        self._plant(f"{which}_certificate_expired", True)
+        return {}
+
+    def renew_certificate(self, which: str = "lmn") -> Answer:
+        """The administrator has put in a new certificate for meters."""
+        self._unit.memory.plant_fault(f"{which}_certificate_expired", None)
+        return self.clear_cause(f"{which}_certificate_expired") if self._session() is not None else {}
+
+    def boot_check_fails(self, times: int = 1) -> Answer:
+        """The security checks of the next `times` boots fail."""
+        if times < 0:
+            raise UsageError(f"boots are counted from 0, not {times}")
+        self._unit.memory.plant_fault("boot_check_fails", times or None)
+        return {}
+
+    def base_software_missing(self) -> Answer:
+        """From the next start nothing boots."""
+        self._unit.memory.plant_fault("base_software_missing", True)
+        return {}
+
+    def overload_bus(self, on: bool | str = True) -> Answer:
+        """The supply of the meter bus is overloaded, or no longer."""
+        overloaded = on in (True, "on")
+        self._unit.memory.plant_fault("bus_overload", True if overloaded else None)
+        session = self._session()
+        if session is not None and session.phase == "ready":
+            session.refresh_bus()
+        return {}
+
+    def mend(self, fault: str | None = None) -> Answer:
+        """Take a planted defect away again, or all of them."""
+        planted = self._unit.memory.faults()
+        if fault is not None and fault not in planted:
+            raise UsageError(f"no defect {fault!r} is planted", hint=f"planted: {', '.join(planted) or 'none'}")
+        for name in planted if fault is None else [fault]:
+            self._unit.memory.plant_fault(name, None)
+        return {"mended": list(planted) if fault is None else [fault]}
+
+    # --- what others do with it
+
+    async def install_update(self, ok: bool = True, version: str = "2.0.0") -> Answer:
+        """Start the install phase; returns when it has begun."""
+        session = self._ready()
+        reason = session.installer.refuse()
+        if reason is not None:
+            raise UsageError(reason)
+        session.spawn(session.installer.install(version, good=ok))
+        return {"version": version}
+
+    async def selftest(self, initiator: str = "technician") -> Answer:
+        """Somebody orders the self-test."""
+        order = await self._ready().selftest.order(initiator)
+        answer: Answer = {"accepted": order.accepted}
+        if not order.accepted:
+            answer["reason"] = order.reason
+        return answer
+
+    async def add_meter_profile(
+        self, meter: str, obis: list[Any] | None = None, consumer: str = "consumer-1", name: str = ""
+    ) -> Answer:
+        """The administrator installs a meter profile."""
+        profile = MeterProfile(meter, tuple(str(one) for one in obis or ()), consumer, name)
+        active(profile)
+        session = self._ready()
+        session.profiles.add(profile)
+        await session.writer.flush()
+        return {}
+
+    def set_rtc(self, offset_s: float | None = None, time: str | None = None, dead: bool = False) -> Answer:
+        """Put the gateway's clock wrong without telling it: by an offset, to an instant, or empty its buffer."""
+        if (offset_s is not None) + (time is not None) + dead != 1:
+            raise UsageError("say exactly one of offset_s, time, dead")
+        session, rtc = self._session(), self._unit.rtc
+        if dead:
+            rtc.kill()
+            return {}
+        shown = rtc.read()
+        now_us = session.own.now_us() if session is not None else shown if shown is not None else 0
+        target = _instant(time) if time is not None else now_us + round((offset_s or 0.0) * 1e6)
+        rtc.set(target)
+        if session is not None:
+            session.own.step_to(target)
+        return {"time": iso(target)}
+
+    def clear_cause(self, cause: str) -> Answer:
+        """The administrator has dealt with a cause: reviewed a lock, put in a certificate."""
+        session = self._running()
+        if cause not in session.control.states.present:
+            known = ", ".join(session.control.states.present) or "none"
+            raise UsageError(f"the cause {cause!r} is not present", hint=f"present: {known}")
+        if not session.control.cleared(cause, by_administrator=True):
+            raise UsageError(f"{self._unit.product.name} has no way out of {cause!r} in the field")
+        return {"state": session.control.states.state}
+
+    def restart(self) -> Answer:
+        """The administrator has the gateway start again."""
+        self._running().restart(Start.COMMAND)
+        return {}
+
+    # --- reading
+
+    async def read_log(self, book: str, consumer: str | None = None, since: int = 0) -> Answer:
+        """The entries of a book; `consumer` None: the first consumer's."""
+        session = self._session()
+        if session is not None:
+            await session.writer.flush()
+        owner = ""
+        if book == "consumer":
+            owner = consumer or self._unit.config.consumers[0]
+            if owner not in self._unit.config.consumers:
+                raise UsageError(f"there is no consumer {owner!r}")
+        found = LogBook(self._unit.memory, book, owner, 1)
+        return {"entries": [one.as_json() for one in found.read(since)]}
+
+    async def read_values(self, meter: str | None = None, since: str | None = None) -> Answer:
+        """The stored readings, one row per register."""
+        session = self._session()
+        if session is not None:
+            await session.writer.flush()
+        since_s = None if since is None else _instant(since) // 1_000_000
+        rows = [row for reading in read(self._unit.memory, meter, since_s) for row in as_rows(reading)]
+        return {"rows": rows}
+
+    def read_info(self) -> Answer:
+        """Identity and state."""
+        unit, session = self._unit, self._session()
+        image = unit.memory.image("firmware")
+        answer: Answer = {
+            "type": unit.product.name,
+            "device_id": unit.config.device_id,
+            "software": image[0] if image else "",
+            "state": "off",
+            "phase": "off",
+            "faults": sorted(unit.memory.faults()),
+        }
+        if session is None:
+            return answer
+        control = session.control
+        ready = session.phase == "ready" or control.states.state != "run"
+        answer |= {
+            "state": "updating" if session.installer.running else control.states.state if ready else "boot",
+            "phase": session.phase,
+            "causes": sorted(control.states.present),
+            "time": iso(session.own.now_us()),
+            "time_state": session.time.state.value,
+            "addressed": [one.device_id.hex() for one in session.lmn.present],
+            "profiles": sorted(session.registration.profiles),
+            "storage_used": session.room.used,
+            "updating": session.installer.running,
+        }
+        return answer
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise UsageError(f"{name!r} is a share of the capacity from 0 to 1, not {value}")
+
+
+def _instant(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no instant", hint="2026-01-05T00:07:30Z") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"{text!r} lacks its time zone", hint="2026-01-05T00:07:30Z")
+    return to_us(moment)

@@ -1,0 +1,1 @@
+"""The wired metrological bus: who is on it, and how a meter is read."""

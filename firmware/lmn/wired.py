@@ -1,0 +1,318 @@
+"""Master of the wired bus: invitations, presence checks, the address list, and one exchange at a time.
+
+Every 30 s an invitation with the list of known meters goes out, 15 s later a presence check (lmn-wired 1.5). A meter
+chooses its address itself and answers in a slot; it is on the list from then on and leaves it when it is silent in a
+presence check. The list survives restarts; a meter counts as addressed once it has answered since the start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from devices.clock import Clock
+from devices.ports.base import BytePort, PortLost
+from devices.protocols.hdlc import (
+    ALL_STATIONS,
+    FIRST_METER,
+    FLAG,
+    GATEWAY,
+    LAST_METER,
+    MAX_LENGTH,
+    Control,
+    Frame,
+    FrameKind,
+    FrameReader,
+    HdlcError,
+    Selector,
+    StationRecord,
+    decode_records,
+)
+from firmware.config import Options
+
+_UI = Control(FrameKind.UI, True)
+_REMEMBERED = 256
+
+
+@dataclass
+class Station:
+    """A meter on the address list.
+
+    Attributes:
+        address: its HDLC address.
+        device_id: its server id, 10 to 14 octets.
+        sensor_id: second id, up to 14 octets.
+        present: whether it has answered since the gateway started.
+        misses: presence checks in a row without an answer.
+    """
+
+    address: int
+    device_id: bytes
+    sensor_id: bytes
+    present: bool = False
+    misses: int = 0
+
+
+class WiredBus:
+    """The gateway's side of the RS-485 bus.
+
+    Args:
+        clock: true time; the cadence is not legally relevant and follows the oscillator anyway.
+        port: the cable.
+        options: intervals, slots, timeouts.
+        known: the address list of the last run, as records in hex.
+    """
+
+    def __init__(self, clock: Clock, port: BytePort, options: Options, known: Iterable[str] = ()) -> None:
+        self.stations: dict[int, Station] = {}
+        for text in known:
+            for record in decode_records(bytes.fromhex(text)):
+                station = Station(record.address, record.device_id, record.sensor_id)
+                self.stations[record.address] = station
+        self.lock = asyncio.Lock()
+        """Held by whoever uses the bus."""
+        self.on_present: Callable[[Station, bool], None] = lambda station, new: None
+        """A meter answered for the first time since the start; `new`: it was not on the list before."""
+        self.on_lost: Callable[[Station], None] = lambda station: None
+        """A meter was silent and is off the list."""
+        self.on_changed: Callable[[list[str]], None] = lambda records: None
+        """The address list changed and should be kept."""
+        self.on_error: Callable[[str, int | None, str], None] = lambda kind, address, reason: None
+        """Something on the bus is wrong: ``undecodable``, ``unexpected``, the station's address if known, why."""
+        self._clock = clock
+        self._port = port
+        self._options = options
+        self._reader = FrameReader()
+        self._whole: dict[bytes, Frame] = {}
+        self._begun = b""
+        self._in_pieces = False
+        self._window: Callable[[Frame], None] | None = None
+        self._inviting = False
+        self._waiting: asyncio.Future[Frame | None] | None = None
+        self._waiting_for: tuple[int, int] | None = None
+        self._frames: dict[str, bytes] = {}
+        port.set_receiver(self._received)
+
+    @property
+    def present(self) -> list[Station]:
+        """Meters that have an address and answer."""
+        return [one for one in self.stations.values() if one.present]
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._port.set_receiver(None)
+
+    async def run(self) -> None:
+        """Invite and check for ever, at absolute instants."""
+        start = self._clock.seconds()
+        interval, offset = self._options.invite_interval_s, self._options.presence_offset_s
+        turn = 0
+        while True:
+            async with self.lock:
+                await self.invite()
+            await self._clock.sleep_until(start + turn * interval + offset)
+            async with self.lock:
+                await self.check()
+            turn += 1
+            await self._clock.sleep_until(start + turn * interval)
+
+    async def invite(self) -> None:
+        """Ask who is there that is not on the list; hold `lock`."""
+        answers: list[StationRecord] = []
+
+        def take(frame: Frame) -> None:
+            if frame.selector == Selector.ADDRESSING and frame.control.kind is FrameKind.UI:
+                answers.extend(self._one_record(frame))
+            else:
+                self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in an invitation")
+
+        await self._broadcast("invite", Selector.ADDRESSING, take)
+        changed = False
+        for record in answers:
+            changed = self._accept(record) or changed
+        if changed:
+            self._list_changed()
+
+    async def check(self) -> None:
+        """Ask the meters on the list to show themselves, each in its slot; hold `lock`."""
+        if not self.stations:
+            return
+        seen: set[int] = set()
+
+        def take(frame: Frame) -> None:
+            if frame.selector == Selector.PRESENCE and frame.control.kind is FrameKind.UI:
+                for record in self._one_record(frame):
+                    station = self.stations.get(frame.source)
+                    if station is not None and station.device_id == record.device_id:
+                        seen.add(frame.source)
+            else:
+                self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in a presence check")
+
+        await self._broadcast("check", Selector.PRESENCE, take)
+        lost = []
+        for address, station in self.stations.items():
+            if address in seen:
+                station.misses = 0
+                if not station.present:
+                    station.present = True
+                    self.on_present(station, False)
+            else:
+                station.misses += 1
+                if station.misses >= self._options.presence_misses:
+                    lost.append(address)
+        for address in lost:
+            self.drop(address)
+
+    def drop(self, address: int) -> None:
+        """Take a meter off the list."""
+        station = self.stations.pop(address, None)
+        if station is not None:
+            station.present = False
+            self._list_changed()
+            self.on_lost(station)
+
+    async def exchange(self, frame: Frame, timeout_s: float) -> Frame | None:
+        """Send a frame to one meter and wait for the one frame that it answers; hold `lock`. None: no answer."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting_for = (frame.destination, frame.selector)
+        timer = self._clock.call_later(timeout_s, self._give_up, self._waiting)
+        try:
+            if not self._send(frame.to_bytes()):
+                return None
+            return await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+            self._waiting_for = None
+
+    def _give_up(self, waiting: asyncio.Future[Frame | None]) -> None:
+        if not waiting.done():
+            waiting.set_result(None)
+
+    def _send(self, octets: bytes) -> bool:
+        self._silence()
+        try:
+            self._port.write(octets)
+        except PortLost:
+            return False
+        return True
+
+    async def _broadcast(self, what: str, selector: Selector, take: Callable[[Frame], None]) -> None:
+        octets = self._frames.get(what)
+        if octets is None:
+            records = b"".join(
+                StationRecord(one.address, slot if what == "check" else 0, one.device_id, one.sensor_id).to_bytes()
+                for slot, one in enumerate(self.stations.values(), 1)
+            )
+            octets = Frame(ALL_STATIONS, GATEWAY, selector, _UI, records).to_bytes()
+            self._frames[what] = octets
+        self._window = take
+        self._inviting = what == "invite"
+        try:
+            if self._send(octets):
+                # The frame itself is still on the wire for a while; the slots begin at its end.
+                on_wire = len(octets) * 10 / 921_600
+                await self._clock.sleep(on_wire + self._options.slot_count * self._options.slot_pitch_s)
+            self._silence()
+        finally:
+            self._window = None
+            self._inviting = False
+
+    def _one_record(self, frame: Frame) -> list[StationRecord]:
+        try:
+            records = decode_records(frame.information)
+        except HdlcError as error:
+            self.on_error("undecodable", frame.source, str(error))
+            return []
+        if len(records) != 1 or records[0].address != frame.source:
+            self.on_error("unexpected", frame.source, "an answer holds exactly the record of its sender")
+            return []
+        return list(records)
+
+    def _accept(self, record: StationRecord) -> bool:
+        """Put a meter on the list; False when its address is taken or not allowed: it will choose again."""
+        device_id = record.device_id
+        for address, station in list(self.stations.items()):
+            if station.device_id == device_id and address != record.address:
+                del self.stations[address]
+        holder = self.stations.get(record.address)
+        if not FIRST_METER <= record.address <= LAST_METER or len(self.stations) >= self._options.slot_count:
+            return False
+        if holder is not None and holder.device_id != device_id:
+            return False
+        station = Station(record.address, device_id, record.sensor_id, present=True)
+        self.stations[record.address] = station
+        self.on_present(station, True)
+        return True
+
+    def _list_changed(self) -> None:
+        self._frames.clear()
+        records = [
+            StationRecord(one.address, 0, one.device_id, one.sensor_id).to_bytes().hex()
+            for one in self.stations.values()
+        ]
+        self.on_changed(records)
+
+    def _received(self, data: bytes) -> None:
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        if not self._in_pieces and len(data) < _announced(data):
+            self._begun = data
+            return
+        frame = None if self._in_pieces else self._as_whole(data)
+        if frame is not None:
+            self._route(frame)
+            return
+        self._in_pieces = True
+        self._take(self._reader.feed(data))
+
+    def _as_whole(self, data: bytes) -> Frame | None:
+        """The frame that `data` is exactly; meters answer presence checks with the same octets again and again."""
+        frame = self._whole.get(data)
+        if frame is None:
+            try:
+                frame = Frame.from_bytes(data)
+            except HdlcError:
+                return None
+            if frame.control.kind is FrameKind.UI and len(self._whole) < _REMEMBERED:
+                self._whole[data] = frame
+        return frame
+
+    def _silence(self) -> None:
+        """The bus is quiet before the gateway speaks: what came so far of a frame stays a fragment."""
+        if self._begun:
+            self._take(self._reader.feed(self._begun))
+            self._begun, self._in_pieces = b"", True
+        if self._in_pieces:
+            self._take(self._reader.idle())
+            self._in_pieces = False
+
+    def _take(self, found: Iterable[Frame | HdlcError]) -> None:
+        for one in found:
+            if isinstance(one, Frame):
+                self._route(one)
+            elif not self._inviting:  # meters that answer an invitation in the same slot spoil each other's frames
+                self.on_error("undecodable", None, str(one))
+
+    def _route(self, frame: Frame) -> None:
+        if frame.source == GATEWAY:
+            return
+        if frame.destination != GATEWAY:
+            self.on_error("unexpected", frame.source, "a frame to somebody else")
+        elif self._window is not None:
+            self._window(frame)
+        elif self._waiting is not None and (frame.source, frame.selector) == self._waiting_for:
+            if not self._waiting.done():
+                self._waiting.set_result(frame)
+        else:
+            self.on_error("unexpected", frame.source, f"nobody waits for a {frame.control.kind.name} frame")
+
+
+def _announced(data: bytes) -> int:
+    """Octets of the frame that `data` begins with, as far as its length field is there; 0: it begins with none."""
+    if len(data) < 3:
+        return 3 if data.startswith(b"\x7e") else 0
+    if data[0] != FLAG or data[1] >> 4 != 0xA:
+        return 0
+    return ((data[1] << 8 | data[2]) & MAX_LENGTH) + 2

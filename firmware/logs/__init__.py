@@ -1,0 +1,1 @@
+"""The three log books: system, calibration, and one per consumer; each a hash chain."""

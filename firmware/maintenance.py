@@ -1,0 +1,202 @@
+"""The maintenance port: one JSON object per line in, one out; it exists on emulated gateways only.
+
+    {"id": 1, "do": "flip_bit", "of": "firmware"}     ->  {"id": 1, "ok": true, "where": "firmware octet 7 bit 3"}
+    {"id": 2, "read": "log", "book": "system"}        ->  {"id": 2, "ok": true, "entries": [...]}
+    {"id": 3, "do": "fly"}                            ->  {"id": 3, "ok": false, "error": "..."}
+
+It works with and without mains: a defect may be planted while the device is off. What can be done is a table of
+:class:`Command`; requests are carried out one after the other, in their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from devices.clock import Clock
+from devices.errors import BenchError, SmgwBenchError, UsageError
+from devices.ports.base import BytePort, PortLost
+
+LONGEST_LINE = 1 << 18
+"""Octets of one request; longer ones are refused."""
+MOST_WAITING = 1000
+"""Requests that may wait; further ones are refused."""
+
+_PIECE = 1 << 16
+_PATIENCE = 1000
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One field of a request.
+
+    Attributes:
+        kinds: JSON types that it may have.
+        required: whether it must be there.
+        choices: the values that it may have; empty: any.
+    """
+
+    kinds: tuple[type, ...]
+    required: bool = False
+    choices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something that can be asked for.
+
+    Attributes:
+        carry_out: takes the fields as keyword arguments and gives what is added to the answer.
+        parameters: by name.
+    """
+
+    carry_out: Callable[..., Answer | Awaitable[Answer]]
+    parameters: Mapping[str, Parameter]
+
+
+class MaintenanceServer:
+    """Answers on the port until it is closed.
+
+    Args:
+        clock: to wait for a congested port.
+        port: the gateway's end of the cable.
+        commands: what follows ``do`` and ``read``, by verb and name.
+    """
+
+    def __init__(self, clock: Clock, port: BytePort, commands: Mapping[str, Mapping[str, Command]]) -> None:
+        self._clock = clock
+        self._port = port
+        self._commands = commands
+        self._rest = b""
+        self._skipping = False
+        self._lines: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        port.set_receiver(self._received)
+
+    async def close(self) -> None:
+        """Answer nothing more; may be called twice."""
+        self._port.set_receiver(None)
+        self._lines.clear()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if self._skipping:
+                self._skipping = False
+            elif line.strip():
+                self._enqueue(line)
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""
+            if not self._skipping:
+                self._refuse(None, f"a request is longer than {LONGEST_LINE} octets")
+            self._skipping = True
+
+    def _enqueue(self, line: bytes) -> None:
+        if len(self._lines) >= MOST_WAITING:
+            self._refuse(None, f"more than {MOST_WAITING} requests wait for an answer")
+            return
+        self._lines.append(line)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def _work(self) -> None:
+        while self._lines:
+            await self._serve(self._lines.popleft())
+
+    async def _serve(self, line: bytes) -> None:
+        number: Any = None
+        try:
+            request = _parse(line)
+            number = request.pop("id", None)
+            command, fields = self._find(request)
+            result = command.carry_out(**fields)
+            answer = result if isinstance(result, dict) else await result
+        except SmgwBenchError as error:
+            self._refuse(number, str(error))
+        else:
+            await self._write({"id": number, "ok": True, **answer})
+
+    def _find(self, request: dict[str, Any]) -> tuple[Command, dict[str, Any]]:
+        verbs = [verb for verb in self._commands if verb in request]
+        if len(verbs) != 1:
+            raise UsageError(f"a request has exactly one of {', '.join(map(repr, self._commands))}")
+        verb = verbs[0]
+        name = request.pop(verb)
+        command = self._commands[verb].get(name) if isinstance(name, str) else None
+        if command is None:
+            raise UsageError(f"{verb!r} does not know {name!r}", hint=_near(str(name), self._commands[verb]))
+        for field, value in request.items():
+            parameter = command.parameters.get(field)
+            if parameter is None:
+                raise UsageError(f"{name!r} has no field {field!r}", hint=_near(field, command.parameters))
+            _check(name, field, value, parameter)
+        missing = [field for field, one in command.parameters.items() if one.required and field not in request]
+        if missing:
+            raise UsageError(f"{name!r} needs the field {missing[0]!r}")
+        return command, request
+
+    def _refuse(self, number: Any, reason: str) -> None:
+        with contextlib.suppress(BenchError):
+            self._port.write(_line({"id": number, "ok": False, "error": reason}))
+
+    async def _write(self, answer: Answer) -> None:
+        octets = _line(answer)
+        with contextlib.suppress(PortLost):
+            for start in range(0, len(octets), _PIECE):
+                await self._write_piece(octets[start : start + _PIECE])
+
+    async def _write_piece(self, piece: bytes) -> None:
+        for _ in range(_PATIENCE):
+            try:
+                self._port.write(piece)
+            except PortLost:
+                raise
+            except BenchError:
+                await self._clock.sleep(0.01)  # the port is congested
+            else:
+                await self._clock.sleep(0)
+                return
+
+
+def _line(answer: Answer) -> bytes:
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"this is no JSON: {error}", hint='a request is a line such as {"id":1,"read":"info"}'
+        ) from None
+    if not isinstance(request, dict):
+        raise UsageError(f"a request is a JSON object, this is a {type(request).__name__}")
+    return request
+
+
+def _check(name: str, field: str, value: Any, parameter: Parameter) -> None:
+    if (isinstance(value, bool) and bool not in parameter.kinds) or not isinstance(value, parameter.kinds):
+        kinds = " or ".join(kind.__name__ for kind in parameter.kinds)
+        raise UsageError(f"{name!r}: the field {field!r} is {value!r}", hint=f"it must be {kinds}")
+    if parameter.choices and value not in parameter.choices:
+        raise UsageError(
+            f"{name!r}: the field {field!r} is {value!r}", hint=f"one of {', '.join(map(str, parameter.choices))}"
+        )
+
+
+def _near(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,217 @@
+"""Registration: on every instant of the UTC grid each meter with a profile is read and what it said is stored.
+
+One commit per registration period. What could not be read becomes an entry with status bit 13 and no value; so do
+grid instants that went by without power or while metering was stopped (wan-core 7.3, 7.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from firmware.config import Options
+from firmware.metering.status_word import GatewayBit, MeterBit, StatusWord, combined
+from firmware.metering.values import Entry, Reading, last_grid, store
+from firmware.own_clock import OwnClock
+from firmware.storage.memory import NonVolatileMemory
+from firmware.storage.writer import StorageWriter
+
+STATUS_REGISTER = "1-0:96.5.0*255"
+"""The meter's status word (lmn-wired 4.4)."""
+
+_TAMPER = (MeterBit.MAGNETIC_TAMPER, MeterBit.MECHANICAL_TAMPER)
+
+
+@dataclass(frozen=True)
+class ActiveProfile:
+    """A meter profile in force.
+
+    Attributes:
+        meter: number of the meter, the key of its readings.
+        server_id: what identifies it on the bus.
+        obis: registers to keep; empty: all.
+        consumer: whose log it belongs to.
+    """
+
+    meter: str
+    server_id: bytes
+    obis: frozenset[str]
+    consumer: str
+
+
+class Host(Protocol):
+    """What registration needs of the rest of the gateway."""
+
+    def may_capture(self) -> bool:
+        """Whether the operating state lets values be captured."""
+
+    def marks(self) -> frozenset[GatewayBit]:
+        """Gateway bits that every value of this moment carries."""
+
+    def event(self, event: str, /, **parameters: object) -> None:
+        """Log a neutral event."""
+
+    def stored(self, octets: int) -> None:
+        """Readings of that size are stored now."""
+
+
+Reader = Callable[[ActiveProfile, float], Awaitable[tuple[Entry, ...] | None]]
+"""Reads one meter, at most that many seconds; None: no value."""
+
+
+class Registration:
+    """The loop over the grid.
+
+    Args:
+        own: the gateway's clock, whose UTC makes the grid.
+        memory: where readings lie.
+        writer: how they get there.
+        options: period, window, bounds.
+        host: the rest of the gateway.
+        read: how a meter is read.
+        spawn: starts a task that dies with the power.
+    """
+
+    def __init__(
+        self,
+        own: OwnClock,
+        memory: NonVolatileMemory,
+        writer: StorageWriter,
+        options: Options,
+        host: Host,
+        read: Reader,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.profiles: dict[str, ActiveProfile] = {}
+        self._own = own
+        self._memory = memory
+        self._writer = writer
+        self._options = options
+        self._host = host
+        self._read = read
+        self._spawn = spawn
+        self._period_s = options.registration_period_s
+        self._last: dict[str, int] = {}
+        self._told: dict[str, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._busy = False
+
+    def start(self) -> None:
+        """Enter the gaps of the time without power and wait for the next instant."""
+        self._own.on_step.append(self._stepped)
+        self.fill_gaps()
+        self._arm()
+
+    def stop(self) -> None:
+        """No further registration."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._stepped in self._own.on_step:
+            self._own.on_step.remove(self._stepped)
+
+    def add(self, profile: ActiveProfile) -> None:
+        """Put a profile in force; it counts from the next grid instant."""
+        self.profiles[profile.meter] = profile
+        stored = last_grid(self._memory, profile.meter)
+        if stored is not None:
+            self._last[profile.meter] = stored
+
+    def fill_gaps(self) -> None:
+        """Enter gaps for all instants between the last stored one and now, at most `gap_fill_limit` per meter."""
+        now_s = self._own.now_us() // 1_000_000
+        latest = now_s - now_s % self._period_s
+        gaps: list[Reading] = []
+        status = str(combined(self._host.marks() | {GatewayBit.NO_VALUE}, None))
+        for meter in self.profiles:
+            last = self._last.get(meter)
+            if last is None:
+                continue
+            first = max(last + self._period_s, latest - (self._options.gap_fill_limit - 1) * self._period_s)
+            first -= first % self._period_s
+            gaps.extend(Reading(meter, grid, None, status) for grid in range(first, latest + 1, self._period_s))
+            self._last[meter] = max(last, latest)
+        if gaps:
+            self._store(gaps)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        now_s = self._own.now_us() // 1_000_000
+        due = now_s - now_s % self._period_s + self._period_s
+        self._timer = self._own.call_at(due * 1_000_000, self._due, due)
+
+    def _stepped(self, step_us: int) -> None:
+        """The clock was set: instants that it jumped over are gaps, those that it shows again are not read again."""
+        if step_us > 0 and not self._busy and self._host.may_capture():
+            self.fill_gaps()
+        self._arm()
+
+    def _due(self, grid_s: int) -> None:
+        self._timer = None
+        self._arm()
+        if self._host.may_capture() and not self._busy:
+            self._busy = True
+            self._spawn(self._register(grid_s))
+
+    async def _register(self, grid_s: int) -> None:
+        try:
+            readings = []
+            for profile in tuple(self.profiles.values()):
+                last = self._last.get(profile.meter)
+                if last is not None and last >= grid_s:
+                    continue
+                readings.append(await self._one(profile, grid_s))
+                self._last[profile.meter] = grid_s
+            if readings and self._host.may_capture():
+                self._store(readings)
+                await self._writer.flush()
+        finally:
+            self._busy = False
+
+    async def _one(self, profile: ActiveProfile, grid_s: int) -> Reading:
+        left_s = self._options.receive_window_s - (self._own.now_us() / 1e6 - grid_s)
+        entries = await self._read(profile, left_s) if left_s > 0 else None
+        captured_us = self._own.now_us()
+        if entries is None or captured_us > grid_s * 1_000_000 + self._options.receive_window_s * 1e6:
+            status = combined(self._host.marks() | {GatewayBit.NO_VALUE}, None)
+            return Reading(profile.meter, grid_s, None, str(status))
+        status = combined(self._host.marks(), status_register(entries))
+        self._meter_status(profile, status)
+        kept = entries
+        if profile.obis:
+            kept = tuple(one for one in entries if one.obis in profile.obis)
+        return Reading(profile.meter, grid_s, captured_us, str(status), kept)
+
+    def _meter_status(self, profile: ActiveProfile, status: StatusWord) -> None:
+        """Tell when a meter starts to report an error, not at every reading."""
+        if status.has(MeterBit.FATAL_ERROR):
+            event = "meter_fatal_error"
+        elif any(status.has(bit) for bit in _TAMPER):
+            event = "meter_error"
+        else:
+            event = ""
+        if event and self._told.get(profile.meter) != event:
+            code = f"{status.meter:08X}"
+            self._host.event(event, meter=profile.meter, code=code, consumer=profile.consumer)
+        self._told[profile.meter] = event
+
+    def _store(self, readings: list[Reading]) -> None:
+        self._writer.put(store(readings))
+        self._host.stored(sum(70 + 100 * len(one.entries) for one in readings))
+
+
+def status_register(entries: Iterable[Entry]) -> int | None:
+    """The meter's status word: register 1-0:96.5.0*255, else the status beside the first energy register."""
+    beside: int | None = None
+    for one in entries:
+        if one.obis == STATUS_REGISTER:
+            if isinstance(one.value, bytes):
+                return int.from_bytes(one.value, "big")
+            if isinstance(one.value, int):
+                return int(one.value)
+        if beside is None and one.status is not None:
+            beside = one.status
+    return beside

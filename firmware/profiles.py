@@ -1,0 +1,85 @@
+"""Meter profiles: which meters are read; they come with the configuration or are added, and survive power cuts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devices.errors import UsageError
+from devices.protocols.sml.errors import SmlError
+from devices.protocols.sml.obis import format_obis, parse_obis
+from devices.protocols.sml.server_id import server_id
+from firmware.config import MeterProfile
+from firmware.control import Control
+from firmware.metering.registration import ActiveProfile, Registration
+from firmware.storage.memory import setting_statement
+from firmware.storage.writer import StorageWriter
+from firmware.unit import Unit
+
+STORED = "meter_profiles"
+
+
+class Profiles:
+    """The meter profiles in force.
+
+    Args:
+        unit: configuration and memory.
+        control: where events go.
+        writer: how profiles are stored.
+        registration: what reads the meters.
+    """
+
+    def __init__(self, unit: Unit, control: Control, writer: StorageWriter, registration: Registration) -> None:
+        self._unit = unit
+        self._control = control
+        self._writer = writer
+        self._registration = registration
+        self._added: list[dict[str, Any]] = unit.memory.setting(STORED, [])
+
+    def load(self) -> None:
+        """Put in force what is configured (operational gateways) and what was added before."""
+        if self._unit.config.lifecycle == "operational":
+            for profile in self._unit.config.meters:
+                self._registration.add(active(profile))
+        for stored in self._added:
+            self._registration.add(active(_profile(stored)))
+
+    def add(self, profile: MeterProfile) -> None:
+        """Put a profile in force and store it. Raises UsageError when it makes no sense."""
+        ready = active(profile)
+        stored = {
+            "device_number": profile.device_number,
+            "obis": list(profile.obis),
+            "consumer": profile.consumer,
+            "name": profile.name,
+        }
+        self._added = [one for one in self._added if one["device_number"] != profile.device_number] + [stored]
+        self._writer.put([setting_statement(STORED, self._added)])
+        self._registration.add(ready)
+        self._control.event("meter_profile_added", profile=profile.name or f"meter-{ready.meter}")
+        self._control.event("meter_added", meter=ready.meter, consumer=profile.consumer)
+
+
+def _profile(stored: dict[str, Any]) -> MeterProfile:
+    return MeterProfile(stored["device_number"], tuple(stored["obis"]), stored["consumer"], stored["name"])
+
+
+def active(profile: MeterProfile) -> ActiveProfile:
+    """The profile with its ids as octets. Raises UsageError for a number or code that is none."""
+    number = profile.device_number.replace(" ", "")
+    try:
+        identity = server_id(number)
+    except SmlError:
+        try:
+            identity = bytes.fromhex(number)
+        except ValueError:
+            raise UsageError(
+                f"{profile.device_number!r} is neither the number nor the server id of a meter",
+                hint="1SAG0021061001, or 0A01534147000141 5D89 as hexadecimal digits",
+            ) from None
+    if not 1 <= len(identity) <= 14:
+        raise UsageError(f"server id {number} has {len(identity)} octets", hint="at most 14 fit into a station record")
+    try:
+        obis = frozenset(format_obis(parse_obis(one)) for one in profile.obis)
+    except SmlError as error:
+        raise UsageError(f"meter profile {number}: {error}") from error
+    return ActiveProfile(profile.device_number, identity, obis, profile.consumer)

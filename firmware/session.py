@@ -1,0 +1,352 @@
+"""One run of the firmware, from reset to loss of power or to the next reset; everything in it is volatile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+from firmware.checks import Finding, firmware_check, kernel_check, partition_check, version_check
+from firmware.control import Control
+from firmware.display import Display
+from firmware.fault_codes import START_AFTER_POWER_LOSS
+from firmware.lmn.service import LmnService
+from firmware.metering.registration import Registration
+from firmware.metering.room import StorageRoom
+from firmware.ntp_client import DateRange, NtpClient
+from firmware.own_clock import OwnClock, iso, to_us
+from firmware.profiles import Profiles
+from firmware.selftest import SelfTest
+from firmware.separation import SeparationWatch
+from firmware.states import RUN
+from firmware.storage.memory import setting_statement
+from firmware.storage.writer import StorageWriter
+from firmware.timekeeping import TimeKeeper, TimeLimits
+from firmware.unit import Start, Unit
+from firmware.update import Installer
+
+Restart = Callable[[Start], None]
+
+
+class Session:
+    """The running firmware.
+
+    Args:
+        unit: the hardware it runs on.
+        start: why it starts.
+        lost_at_us: when mains was lost according to the clock chip, None: unknown or not lost.
+        rtc_alive: whether the clock chip kept the time.
+        restart: how it resets itself.
+        crashed: told when a task of the emulation itself fails.
+
+    Attributes:
+        phase: ``off``, name of the boot phase, or ``ready``.
+    """
+
+    def __init__(
+        self,
+        unit: Unit,
+        start: Start,
+        lost_at_us: int | None,
+        rtc_alive: bool,
+        restart: Restart,
+        crashed: Callable[[BaseException], None],
+    ) -> None:
+        self.unit = unit
+        self.phase = "off"
+        self._start_reason = start
+        self._lost_at_us = lost_at_us
+        self._rtc_alive = rtc_alive
+        self._restart = restart
+        self._crashed = crashed
+        self._going_down = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        options = unit.options
+        self.own = OwnClock(unit.clock, options.clock_drift_ppm, self._first_time_us())
+        self.writer = StorageWriter(unit.clock, unit.memory, options.storage_write_time_s)
+        self.display = Display(unit.product, unit.panel)
+        self.control = Control(unit, self.own, self.writer)
+        self.control.on_state = self._state_changed
+        self.control.on_restart = lambda: self.restart(Start.INTEGRITY)
+        self.time = self._time_keeper()
+        self.control.time = self.time
+        self.time.on_state = self._time_changed
+        self.lmn = LmnService(unit, self.control, self.writer, self.own, self.refresh_bus)
+        self.registration = Registration(
+            self.own, unit.memory, self.writer, options, self.control, self.lmn.read, self.spawn
+        )
+        self.lmn.profiles = lambda: self.registration.profiles
+        self.profiles = Profiles(unit, self.control, self.writer, self.registration)
+        self.room = StorageRoom(unit, self.control, self.writer)
+        self.separation = SeparationWatch(unit, self.control)
+        self.selftest = SelfTest(unit, self.control, self.own, self.writer, self.separation, self.restart)
+        self.installer = Installer(unit, self.control, self.writer, self.display, self.restart)
+
+    @property
+    def _device(self) -> str:
+        return self.unit.config.device_id
+
+    # --- life
+
+    def begin(self) -> None:
+        """Reset is released."""
+        self.spawn(self._life())
+
+    def end(self) -> None:
+        """Loss of power or reset: whatever was going on is gone."""
+        self.phase = "off"
+        self._stop_services()
+        self.writer.cut()
+        self.display.dark()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start something that ends with this session."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def restart(self, reason: Start) -> None:
+        """Shut down in order and start again: what was handed in for storage is stored first."""
+        self.spawn(self._shut_down(reason))
+
+    async def _shut_down(self, reason: Start) -> None:
+        if self._going_down:
+            return
+        self._going_down = True
+        if reason is Start.COMMAND:
+            self.control.event("restart_commanded", device=self._device)
+        if reason is not Start.INTEGRITY:  # its cause has told so
+            self.control.event("restart", reason=reason.value)
+        if reason is Start.INTEGRITY:
+            self.writer.put([setting_statement("integrity_suspect", True)])
+        await self.writer.flush()
+        self._restart(reason)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._crashed(error)
+
+    def _stop_services(self) -> None:
+        current = asyncio.current_task() if _inside_task() else None
+        for task in tuple(self._tasks):
+            if task is not current:
+                task.cancel()
+        self.time.stop()
+        self.registration.stop()
+        self.lmn.stop()
+        self.separation.stop()
+
+    async def _life(self) -> None:
+        unit = self.unit
+        if unit.memory.fault("base_software_missing") is not None:
+            return
+        due = unit.clock.seconds()
+        for phase in unit.product.boot:
+            self.phase = phase.phase
+            self.display.boot(phase.leds)
+            if phase.phase == "services_starting" and not self._begin_services():
+                return
+            due += phase.duration_s * (unit.options.boot_scale if "duration" in phase.assumed else 1.0)
+            await unit.clock.sleep_until(due)
+        if self._going_down or self._services_fail():
+            return
+        await self._ready()
+
+    def _first_time_us(self) -> int:
+        """Where the own clock starts: the clock chip, else the latest time the memory knows of."""
+        shown = self.unit.rtc.read() if self._rtc_alive else None
+        if shown is not None:
+            return shown
+        known = [to_us(datetime.fromisoformat(self.unit.options.ntp_earliest))]
+        known.extend(row[0] for row in self.unit.memory.query("SELECT MAX(time_us) FROM log") if row[0] is not None)
+        return max(known)
+
+    def _time_keeper(self) -> TimeKeeper:
+        unit, options = self.unit, self.unit.options
+        limits = TimeLimits(
+            max_interval_s=unit.product.number("sync_max_interval", 36 * 3600.0),
+            warn_after_s=unit.product.number("sync_warning_after", options.sync_warn_after_s),
+            tolerance_s=unit.product.number("deviation_share", 0.03) * self._shortest_period_s(),
+            poll_s=options.ntp_poll_interval_s,
+            retry_s=options.ntp_retry_interval_s,
+        )
+        client = None
+        if unit.config.time_server is not None:
+            dates = DateRange(
+                to_us(datetime.fromisoformat(options.ntp_earliest)), to_us(datetime.fromisoformat(options.ntp_latest))
+            )
+            wait_s = options.ntp_answer_wait_s
+            client = NtpClient(unit.clock, self.own, unit.config.time_server, unit.rng, dates, wait_s)
+        last = unit.memory.setting("last_sync_us")
+        return TimeKeeper(unit.clock, self.own, unit.rtc, limits, client, self.control, last)
+
+    def _shortest_period_s(self) -> float:
+        """The tolerance is a share of the smallest registration period (wan-core 7.4)."""
+        smallest = self.unit.product.number("registration_period_min", 900.0)
+        return min(smallest, float(self.unit.options.registration_period_s))
+
+    # --- boot
+
+    def _begin_services(self) -> bool:
+        """The boot loader's checks, then the services; False when the boot ends here."""
+        for check in (kernel_check, firmware_check, version_check):
+            finding = check(self.unit)
+            if finding is not None and not self._survives(finding):
+                return False
+        self._partition_age()
+        if self.unit.memory.setting("integrity_suspect") is not None:
+            self.writer.put([("DELETE FROM setting WHERE name = ?", ("integrity_suspect",))])
+        self._log_start()
+        self.control.restore()
+        return self.control.states.effects.services
+
+    def _survives(self, finding: Finding) -> bool:
+        """What the product does about a finding of the boot loader; False: the boot ends here."""
+        once = self.unit.product.choice("integrity_restarts_once", "false") == "true"
+        first = self.unit.memory.setting("integrity_suspect") is None
+        # found for the first time it is reported and the device restarts; found again it is final ([CASA] 8)
+        restarts = finding.cause == "firmware_integrity" and once and first
+        self.control.cause(finding.cause, via="runtime" if restarts else "boot_check", reason=finding.detail)
+        return self.control.states.effects.services and not self._going_down
+
+    def _partition_age(self) -> None:
+        """A bad inactive partition is bearable for a while ([CONEXA] D-2.1)."""
+        memory = self.unit.memory
+        since = memory.setting("partition_bad_since_us")
+        if partition_check(self.unit) is None:
+            if since is not None:
+                self.writer.put([("DELETE FROM setting WHERE name = ?", ("partition_bad_since_us",))])
+            return
+        if since is None:
+            self.writer.put([setting_statement("partition_bad_since_us", self.own.now_us())])
+            return
+        rule = self.unit.product.rule("inactive_partition_bad_30_days", "boot_check")
+        bearable_s = 30 * 86_400.0 if rule is None or rule.after_s is None else rule.after_s
+        if self.own.now_us() - since >= bearable_s * 1e6:
+            self.control.cause("inactive_partition_bad_30_days", via="boot_check")
+
+    def _log_start(self) -> None:
+        control = self.control
+        if self._start_reason is Start.POWER:
+            if self._lost_at_us is not None:
+                control.event("power_lost", time=iso(self._lost_at_us))
+            control.event("power_restored")
+            control.event("unexpected_start", code=START_AFTER_POWER_LOSS)
+        for book in ("calibration", "system", "consumer"):
+            control.event(f"{book}_log_service_started")
+        control.journal.room()
+        self.time.start(rtc_alive=self._rtc_alive)
+        self.installer.after_start()
+
+    def _services_fail(self) -> bool:
+        """The security checks before normal operation; True when the boot ends here."""
+        memory = self.unit.memory
+        failing = memory.fault("boot_check_fails")
+        if failing:
+            memory.plant_fault("boot_check_fails", failing - 1 or None)
+            self.control.cause("boot_checks_fail", via="boot_check")
+            if self.control.states.state == "boot_loop":
+                self.restart(Start.BOOT_CHECKS)
+                return True
+        violation = memory.fault("violation")
+        if violation is not None:
+            self.control.cause("security_violation", **violation)
+        return not self.control.states.effects.services
+
+    async def _ready(self) -> None:
+        unit, control = self.unit, self.control
+        self.phase = "ready"
+        self.display.ready()
+        self._state_changed(RUN, control.states.state)
+        control.event("gateway_started", device=self._device)
+        control.event("special_functions", functions="none")
+        if control.states.state == RUN:
+            for event in unit.product.enter_events(RUN):
+                control.event(event)
+        self.profiles.load()
+        self.room.begin()
+        self.spawn(self.time.run())
+        self.spawn(self.lmn.run())
+        self.spawn(self.separation.run())
+        self.spawn(self.selftest.run(self._start_reason))
+        for name, fault in unit.memory.faults().items():
+            self.meet(name, fault)
+        self.registration.start()
+
+    # --- defects that come up while it runs
+
+    def meet(self, name: str, fault: Any) -> None:
+        """A planted defect shows itself to the running firmware."""
+        if self.phase != "ready":
+            return
+        if name == "component":
+            self.spawn(self._component_failed(fault))
+        elif name == "lmn_certificate_expired":
+            self.control.cause("lmn_certificate_expired", device=self._device, profile="LMN")
+        elif name == "bus_overload":
+            self.refresh_bus()
+        elif name == "violation":
+            self.control.cause("security_violation", **fault)
+
+    async def _component_failed(self, fault: dict[str, Any]) -> None:
+        """An essential component died: metering stops while it is started again and again ([PPC] 2.6)."""
+        component, options = fault["component"], self.unit.options
+        self.control.event("service_died", service=component)
+        self.control.cause("component_does_not_start", component=component)
+        for _ in range(1 if fault["restartable"] else options.component_restart_attempts):
+            await self.unit.clock.sleep(options.component_restart_delay_s)
+        if fault["restartable"]:
+            self.unit.memory.plant_fault("component", None)
+            self.control.event("service_restarted", service=component)
+            self.control.cleared("component_does_not_start")
+        else:
+            self.control.cause("component_cannot_restart", component=component, variant=fault.get("variant"))
+
+    # --- consequences of states
+
+    def _state_changed(self, old: str, new: str) -> None:
+        states, gravest = self.control.states, self.control.states.gravest()
+        variant = None if gravest is None else gravest.variant
+        if self.phase == "ready" or not states.effects.services:
+            phase = "together" if gravest is None else gravest.parameters.get("phase", "together")
+            self.display.state(new, variant, phase)
+            self._refresh_ports()
+        if not states.effects.services:
+            self._stop_services()
+            return
+        if self.phase == "ready" and self.control.may_capture():
+            self.registration.fill_gaps()
+        self.refresh_bus()
+
+    def _refresh_ports(self) -> None:
+        self.display.ports(self.control.states.effects.dark_sockets)
+
+    def _time_changed(self) -> None:
+        self.refresh_bus()
+
+    def refresh_bus(self) -> None:
+        """LMC: lit with the first meter that has an address, and what else the product shows there."""
+        if self.phase != "ready" or not self.control.states.effects.services:
+            return
+        product, options = self.unit.product, self.unit.options
+        overload = self.unit.memory.fault("bus_overload") is not None
+        if overload and options.lmc_shows_bus_overload and product.signal("bus_overload"):
+            self.display.bus("bus_overload")
+        elif not self.lmn.present:
+            self.display.bus("no_meter")
+        elif not self.time.valid and options.lmc_shows_invalid_time and product.signal("time_invalid"):
+            self.display.bus("time_invalid")
+        elif product.choice("lmc_needs_time_sync", "false") == "true" and not self.time.synced:
+            self.display.bus("no_meter")
+        else:
+            self.display.bus("meter_addressed")
+
+
+def _inside_task() -> bool:
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False

@@ -1,0 +1,85 @@
+"""The one queue through which the firmware writes, with the time that flash takes.
+
+A commit that is cut off before its end leaves nothing; one that has ended stays. What is handed in while a commit
+runs goes into the next one, so many small writes cost one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from devices.clock import Clock
+from firmware.storage.memory import NonVolatileMemory, Statement
+
+
+class StorageWriter:
+    """Writes in order; volatile: `cut` loses what has not ended.
+
+    Args:
+        clock: the laboratory's clock, for the time that a commit takes.
+        memory: where it goes.
+        write_time_s: duration of one commit in seconds (assumed default in the gateway's options).
+    """
+
+    def __init__(self, clock: Clock, memory: NonVolatileMemory, write_time_s: float) -> None:
+        self._clock = clock
+        self._memory = memory
+        self._write_time_s = write_time_s
+        self._waiting: list[Statement] = []
+        self._running: list[Statement] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._running_waiters: list[asyncio.Future[None]] = []
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a commit is under way."""
+        return self._handle is not None
+
+    def put(self, statements: Sequence[Statement]) -> None:
+        """Hand in statements that belong together; they are never split over two commits."""
+        self._waiting.extend(statements)
+        self._start()
+
+    async def commit(self, statements: Sequence[Statement]) -> None:
+        """Hand in and wait until they are stored for good."""
+        self.put(statements)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until everything that was handed in is stored."""
+        if self._handle is None:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._waiters if self._waiting else self._running_waiters).append(done)
+        await done
+
+    def cut(self) -> None:
+        """Loss of power: the commit under way and all that waits are lost."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._waiting.clear()
+        self._running.clear()
+        for waiter in self._waiters + self._running_waiters:
+            waiter.cancel()
+        self._waiters.clear()
+        self._running_waiters.clear()
+
+    def _start(self) -> None:
+        if self._handle is not None or not self._waiting:
+            return
+        self._running, self._waiting = self._waiting, []
+        self._running_waiters, self._waiters = self._waiters, []
+        self._handle = self._clock.call_later(self._write_time_s, self._end)
+
+    def _end(self) -> None:
+        self._handle = None
+        self._memory.commit(self._running)
+        self._running = []
+        waiters, self._running_waiters = self._running_waiters, []
+        self._start()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
