@@ -1,1 +1,214 @@
-"""Collects scenario files as pytest items."""
+"""Scenario files as pytest items: `pytest scenarios -k ... -n 2 --bench emulated --bench-out DIR`.
+
+Each case (scenario, gateway type, parameters) is one item. Verdict pass passes, fail and inconc fail, error is an
+error of the item's set-up, not applicable is a skip. With ``--bench-out`` the evidence stays and reports are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from bench.config import BenchFile
+    from bench.runner import CaseResult
+    from bench.scenario.loader import Case
+    from bench.session import Session
+
+_BENCH = pytest.StashKey[tuple["BenchFile", Path]]()
+_SESSION = pytest.StashKey["Session"]()
+_SKIPPED = pytest.StashKey[list[dict[str, str]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("smgw-bench", "test bench for smart meter gateways")
+    group.addoption("--bench", default="emulated", metavar="NAME|FILE", help="bench that scenarios run on")
+    group.addoption("--bench-out", default=None, metavar="DIR", help="keep the evidence in this run folder and report")
+    group.addoption("--bench-seed", type=int, default=1, metavar="N", help="seed of all randomness")
+    group.addoption("--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, several with commas, or all")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
+    """Scenario files are those below a folder `scenarios`, and those named on the command line."""
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    named = any(Path(str(arg).split("::")[0]).resolve() == file_path for arg in parent.config.args)
+    if not named and "scenarios" not in file_path.parts:
+        return None
+    if not named and re.search(r"^steps\s*:", file_path.read_text("utf-8", "replace"), re.MULTILINE) is None:
+        return None
+    return ScenarioFile.from_parent(parent, path=file_path)
+
+
+class ScenarioFile(pytest.File):
+    """One scenario file."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        from bench.products import ALL
+        from bench.scenario.loader import cases_of
+        from bench.scenario.source import read
+        from devices.errors import UsageError
+
+        wanted = self.config.getoption("--gateway")
+        gateways = ALL if wanted == "all" else tuple(wanted.split(","))
+        try:
+            cases = cases_of(read(self.path), gateways, _suite(self.path))
+        except UsageError as error:
+            raise self.CollectError(str(error)) from None
+        for case in cases:
+            yield ScenarioItem.from_parent(self, name=case.key, case=case)
+
+
+def _suite(path: Path) -> str:
+    parts = path.parent.parts
+    below = parts[parts.index("scenarios") + 1 :] if "scenarios" in parts else parts[-1:]
+    return "/".join(below)
+
+
+class NotPassed(Exception):
+    """A case that failed or could not be decided."""
+
+    def __init__(self, result: CaseResult) -> None:
+        self.result = result
+        super().__init__(f"{result.verdict}: {result.reason}")
+
+
+class BenchTrouble(NotPassed):
+    """A case that the bench could not carry out."""
+
+
+class ScenarioItem(pytest.Item):
+    """One case."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        self.user_properties.extend(
+            [("key", case.key), ("scenario", case.scenario.id), ("suite", case.suite), ("gateway", case.gateway)]
+        )
+        self.user_properties.extend(("verifies", clause) for clause in case.scenario.verifies)
+
+    def setup(self) -> None:
+        from bench.runner import not_applicable
+
+        bench, _ = _bench_of(self.config)
+        reason = not_applicable(self.case, bench)
+        if reason is not None:
+            pytest.skip(f"not applicable: {reason}")
+
+    def runtest(self) -> None:
+        from bench.runner import run_case
+        from bench.session import case_seed
+        from bench.verdict import Verdict
+
+        session = _session_of(self.config, self.case)
+        result = run_case(
+            self.case,
+            session.bench,
+            session.case_folder(self.case),
+            seed=case_seed(session.seed, self.case),
+            replay=session.replay(self.case),
+        )
+        self.user_properties.append(("verdict", str(result.verdict)))
+        self.user_properties.append(("bench_s", result.bench_s))
+        if result.verdict is Verdict.ERROR:
+            raise BenchTrouble(result)
+        if result.verdict not in (Verdict.PASS, Verdict.NONE):
+            raise NotPassed(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(excinfo.value, NotPassed):
+            return super().repr_failure(excinfo, *args, **kwargs)
+        result = excinfo.value.result
+        lines = [f"{result.case.source.file}", f"verdict: {result.verdict}", f"reason: {result.reason}", ""]
+        for step in result.steps:
+            lines.append(f"{step.line:5}  {step.verdict:6} {step.started:12.3f} s  {step.sentence}")
+            if step.seen:
+                lines.append(f"{'':14}seen: {step.seen}")
+        return "\n".join(lines)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, self.name
+
+
+def _bench_of(config: pytest.Config) -> tuple[BenchFile, Path]:
+    if _BENCH not in config.stash:
+        from bench.config import load_bench
+        from devices.errors import UsageError
+
+        try:
+            bench, source = load_bench(config.getoption("--bench"))
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+        config.stash[_BENCH] = (bench, source.file)
+    return config.stash[_BENCH]
+
+
+def _session_of(config: pytest.Config, case: Case) -> Session:
+    """The run that the items of this process belong to; without --bench-out its folder is temporary."""
+    if _SESSION not in config.stash:
+        from bench.session import Session
+
+        bench, file = _bench_of(config)
+        seed = config.getoption("--bench-seed")
+        config.stash[_SESSION] = Session([], bench, file, _folder(config), seed, ["pytest", *map(str, config.args)])
+    return config.stash[_SESSION]
+
+
+def _folder(config: pytest.Config) -> Path:
+    out = config.getoption("--bench-out")
+    if out is not None:
+        return Path(out).resolve()
+    factory = config._tmp_path_factory  # type: ignore[attr-defined]
+    folder: Path = factory.mktemp("smgw-bench")
+    return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controlling process makes the run folder once, before workers fill it."""
+    if config.getoption("--bench-out") is None or hasattr(config, "workerinput"):
+        return
+    from bench.session import Session
+    from devices.errors import UsageError
+
+    bench, file = _bench_of(config)
+    session = Session([], bench, file, _folder(config), config.getoption("--bench-seed"), ["pytest"])
+    try:
+        session.prepare()
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[_SESSION] = session
+    config.pluginmanager.register(SkippedCases(config), "smgw-bench-skipped")
+
+
+class SkippedCases:
+    """Keeps, in the controlling process, why cases were not applicable: workers tell it with their reports."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.cases: list[dict[str, str]] = config.stash.setdefault(_SKIPPED, [])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = dict(report.user_properties)
+        if report.when == "setup" and report.skipped and "scenario" in told and isinstance(report.longrepr, tuple):
+            reason = str(report.longrepr[2]).removeprefix("Skipped: ").removeprefix("not applicable: ")
+            self.cases.append({name: str(told[name]) for name in ("scenario", "key", "gateway")} | {"reason": reason})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The controlling process collects what was run into run.json and the reports."""
+    config = session.config
+    if config.getoption("--bench-out") is None or hasattr(config, "workerinput") or _SESSION not in config.stash:
+        return
+    from bench.session import finish_folder
+
+    skipped = config.stash.get(_SKIPPED, list[dict[str, str]]())
+    finish_folder(config.stash[_SESSION], skipped)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if config.getoption("--bench-out") is not None and not hasattr(config, "workerinput"):
+        terminalreporter.write_line(f"smgw-bench report: {_folder(config) / 'report.html'}")

@@ -1,0 +1,226 @@
+"""Assembles the rig of one case: opens devices, lays cables, plugs the gateway in, and takes all apart again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from bench.config import BenchFile
+from bench.emulation import EmulatedGatewayPlug, KnownMeter, Sockets
+from bench.equipment import MainsContact, open_leds, open_mains, open_reference_meter
+from bench.records import Records
+from bench.rig import MeterOnBench, Rig
+from bench.scenario.loader import Case
+from bench.scenario.models import GivenMeter
+from bench.store import write_json
+from bench.timeline import Timeline
+from bench.wires import LmnTrace, cable, lmn_port
+from devices.backoffice.time_server import TimeServer
+from devices.clock import Clock
+from devices.errors import BenchError, UsageError
+from devices.gateway_types.model import GatewayType
+from devices.leds.lines import LedEdge, LedSource
+from devices.leds.vcd import VcdWriter
+from devices.leds.watch import LedWatch
+from devices.maintenance import MaintenancePort
+from devices.meters.catalogue import make_meter
+from devices.meters.wired_station import WiredStation
+from devices.network.patch_field import PatchField
+from devices.ports.base import BytePort
+from devices.ports.memory import memory_pair
+from devices.protocols.sml.server_id import device_number
+from devices.rs485.bus import Rs485Bus
+
+
+@asynccontextmanager
+async def open_rig(
+    clock: Clock, timeline: Timeline, case: Case, product: GatewayType, bench: BenchFile, folder: Path, seed: int
+) -> AsyncIterator[Rig]:
+    """The rig, ready for the first step; everything opened is closed again, whatever happens.
+
+    Raises:
+        BenchError: a device of the bench is missing or does not answer.
+    """
+    rig = Rig(clock, timeline, case.scenario, product, bench)
+    async with AsyncExitStack() as stack:
+        builder = _Builder(rig, case, folder, random.Random(seed), stack)
+        await builder.build()
+        try:
+            yield rig
+        finally:
+            await _keep_records(rig, folder)
+
+
+async def _keep_records(rig: Rig, folder: Path) -> None:
+    """Copy logs and stored values into the case's folder while they can still be read."""
+    if rig.fitted_records is None:
+        return
+    try:
+        write_json(folder / "logs.json", {book: await rig.records.log(book) for book in _BOOKS})
+        write_json(folder / "values.json", await rig.records.values(attributes=True))
+    except BenchError as error:
+        rig.timeline.add("note", "records_not_kept", {"reason": str(error)})
+
+
+_BOOKS = ("system", "calibration", "consumer")
+
+
+class _Builder:
+    """Builds one rig, piece by piece, in the order in which a technician would."""
+
+    def __init__(self, rig: Rig, case: Case, folder: Path, rng: random.Random, stack: AsyncExitStack) -> None:
+        self.rig, self.case, self.folder, self.rng, self.stack = rig, case, folder, rng, stack
+        self.clock, self.timeline, self.bench = rig.clock, rig.timeline, rig.bench
+        self.needs = case.scenario.all_needs()
+        self.contact = MainsContact()
+
+    async def build(self) -> None:
+        """Everything that this case needs."""
+        if not self.needs:
+            return
+        gateway_lmn = self._wired_bus()
+        await self._time_server()
+        patched = self._patch_field()
+        maintenance = self._maintenance()
+        if self.bench.gateway.emulated:
+            await self._plug_emulated(gateway_lmn, patched, maintenance)
+        else:
+            self._sense_leds(open_leds(self.clock, self.bench.leds, None))
+        if self.bench.reference_meter is not None and "reference_meter" in self.needs:
+            meter = self.bench.reference_meter
+            self.rig.fitted_reference = await open_reference_meter(self.clock, meter, self.contact, self.stack)
+        if self.bench.mains is not None:
+            mains = await open_mains(self.clock, self.bench.mains, self.contact, self.timeline, self.stack)
+            self.rig.fitted_mains = mains
+
+    def _wired_bus(self) -> BytePort:
+        """The metrological bus with the given meters on it; returns the emulated gateway's end of the cable."""
+        if self.bench.wired_lmn is None:
+            return memory_pair(self.clock)[1]
+        port, gateway_end = lmn_port(self.clock, self.bench.wired_lmn, emulated=self.bench.gateway.emulated)
+        trace = LmnTrace(self.clock, self.folder / "lmn.pcapng")
+        self.stack.callback(trace.close)
+        bus = Rs485Bus(self.clock, port, on_evidence=trace)
+        self.stack.callback(bus.close)
+        for name, given in self.case.scenario.given.meters.items():
+            self._put_meter(bus, name, given)
+        return gateway_end if gateway_end is not None else memory_pair(self.clock)[1]
+
+    def _put_meter(self, bus: Rs485Bus, name: str, given: GivenMeter) -> None:
+        dump = None if given.dump is None else self._recording(given.dump, name)
+        try:
+            meter = make_meter(
+                self.clock,
+                given.type,
+                id=given.id,
+                registers=given.registers,
+                load=given.load,
+                dump=dump,
+                status=given.status,
+                at_end="silent",
+                folder=self.case.source.file.parent,
+            )
+        except UsageError:
+            raise
+        except ValueError as error:
+            place = self.case.source.place(("given", "meters", name))
+            raise UsageError(f"meter {name!r}: {error}", place=place) from None
+
+        def seen(kind: str, data: dict[str, object]) -> None:
+            self.timeline.add("meter", kind, {"meter": name, **data})
+
+        station = WiredStation(self.clock, bus, meter, random.Random(self.rng.getrandbits(32)), name=name)
+        station.on_event = seen
+        if not given.plugged:
+            station.plug(False)
+        self.stack.callback(station.close)
+        self.rig.meters[name] = MeterOnBench(
+            station,
+            given.model_copy(update={"dump": None if dump is None else str(dump)}),
+            _device(meter.server_id),
+        )
+
+    def _recording(self, dump: str, name: str) -> Path:
+        path = self.case.source.file.parent / dump
+        if not path.exists():
+            place = self.case.source.place(("given", "meters", name, "dump"))
+            raise UsageError(f"the recording {dump!r} of meter {name!r} is not there", place=place)
+        return path
+
+    async def _time_server(self) -> None:
+        if self.bench.time_server is None:
+            return
+        server = TimeServer(self.clock, self.bench.time_server.host, self.bench.time_server.port)
+        await self.stack.enter_async_context(server)
+        server.answering = self.case.scenario.given.time_server.server == "on"
+        self.rig.fitted_time_server = server
+
+    def _patch_field(self) -> dict[str, BytePort]:
+        """The gateway's ends of its Ethernet cables, by socket."""
+        wan, gateway_wan = memory_pair(self.clock, ("WAN", "gateway WAN"))
+        han, gateway_han = memory_pair(self.clock, ("HAN", "gateway HAN"))
+        if self.bench.patch_field is not None:
+            self.rig.fitted_patch_field = PatchField(self.clock, {"WAN": wan, "HAN": han})
+            self.stack.callback(self.rig.fitted_patch_field.close)
+        return {"WAN": gateway_wan, "HAN": gateway_han}
+
+    def _maintenance(self) -> BytePort:
+        if self.bench.maintenance is None:
+            return memory_pair(self.clock)[1]
+        bench_end, gateway_end = cable(self.clock, self.bench.maintenance, "maintenance", None)
+        port = MaintenancePort(self.clock, bench_end)
+        self.stack.callback(port.close)
+        self.rig.fitted_maintenance = port
+        self.rig.fitted_records = Records(port)
+        return gateway_end
+
+    async def _plug_emulated(self, lmn: BytePort, patched: dict[str, BytePort], maintenance: BytePort) -> None:
+        given = self.case.scenario.given.gateway
+        known = [
+            KnownMeter(
+                meter.device,
+                None
+                if meter.given.registration_period is None
+                else int(meter.given.registration_period.total_seconds()),
+            )
+            for meter in self.rig.meters.values()
+            if meter.given.profile
+        ]
+        server = self.rig.fitted_time_server
+        plug = EmulatedGatewayPlug(
+            self.clock,
+            self.rig.gateway_type,
+            Sockets(lmn, patched["WAN"], patched["HAN"], maintenance),
+            time_server=None if server is None else server.address,
+            meters=known,
+            lifecycle=given.lifecycle,
+            options={**self.bench.gateway.options, **given.options},
+            rng=random.Random(self.rng.getrandbits(32)),
+        )
+        self.stack.push_async_callback(plug.close)
+        self.contact.wire(plug.mains)
+        self._sense_leds(open_leds(self.clock, self.bench.leds, plug.leds))
+
+    def _sense_leds(self, leds: LedSource | None) -> None:
+        if leds is None:
+            return
+        writer = VcdWriter(self.folder / "leds.vcd", leds.lines, leds.levels())
+        self.stack.callback(lambda: writer.close(self.clock.seconds()))
+
+        def seen(edge: LedEdge) -> None:
+            writer.write(edge)
+            self.timeline.add("led", "edge", {"line": edge.line, "lit": edge.lit}, t=edge.t)
+
+        watch = LedWatch(self.clock.seconds, leds)
+        self.stack.callback(watch.close)
+        self.stack.callback(leds.subscribe(seen))
+        self.rig.fitted_leds = watch
+
+
+def _device(server_id: bytes) -> str:
+    try:
+        return device_number(server_id)
+    except ValueError:
+        return server_id.hex().upper()

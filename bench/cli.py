@@ -1,0 +1,215 @@
+"""The command `smgw-bench`. Each command imports what it needs, so that the light ones start fast."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from bench.scenario.loader import Case
+
+EXIT_USAGE = 2
+EXIT_BENCH = 3
+EXIT_INTERRUPTED = 130
+
+EPILOG = """exit codes: 0 all passed, 1 something failed or could not be decided, 2 wrong use or a mistake in a file,
+3 trouble with the bench, 130 interrupted"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and where help is, with exit code 2; options are written out whole."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog}: {message} (see '{self.prog} --help')\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit code."""
+    from devices.errors import BenchError, UsageError, UsageErrors
+
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except UsageErrors as errors:
+        for error in errors.errors:
+            print(f"smgw-bench: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except UsageError as error:
+        print(f"smgw-bench: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except BenchError as error:
+        print(f"smgw-bench: bench trouble: {error}", file=sys.stderr)
+        return EXIT_BENCH
+    except KeyboardInterrupt:
+        print("smgw-bench: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="smgw-bench",
+        description="Test bench for German smart meter gateways.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"smgw-bench {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    _run_command(commands)
+    _list_command(commands)
+    _check_command(commands)
+    _explain_command(commands)
+    _schema_command(commands)
+    _report_command(commands)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("smgw-bench")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _run_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    run = commands.add_parser("run", help="run scenarios on a bench and write a report", epilog=EPILOG)
+    _selection(run)
+    run.add_argument("--bench", default=None, metavar="NAME|FILE", help="bench to run on (default: emulated)")
+    run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/ and the time of day)")
+    run.add_argument(
+        "--resume", type=Path, nargs="?", const=Path(), metavar="DIR", help="go on with a run that was cut off"
+    )
+    run.add_argument("--seed", type=int, default=None, help="seed of all randomness (default: 1)")
+    run.add_argument("--fail-fast", action="store_true", help="stop behind the first case that does not pass")
+    run.add_argument("--plain", action="store_true", help="plain lines, as when the output is no terminal")
+    run.set_defaults(command=_run)
+
+
+def _selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH", help="scenario files or folders (default: scenarios)"
+    )
+    parser.add_argument(
+        "--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, several with commas, or all"
+    )
+    parser.add_argument("-k", dest="keyword", metavar="TEXT", help="only cases whose name or title contains TEXT")
+    parser.add_argument("--case", metavar="KEY", help="only the case with exactly this key")
+
+
+def _list_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("list", help="list scenarios and cases")
+    _selection(command)
+    command.add_argument("--cases", action="store_true", help="one line per case instead of per scenario")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(command=_list)
+
+
+def _check_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("check", help="check scenario and bench files without running anything")
+    _selection(command)
+    command.add_argument("--bench", default=None, metavar="NAME|FILE", help="also say what this bench cannot run")
+    command.set_defaults(command=_check)
+
+
+def _explain_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("explain", help="print a scenario as a test specification in sentences")
+    _selection(command)
+    command.set_defaults(command=_explain)
+
+
+def _schema_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("schema", help="print the JSON Schema of scenario or bench files, for editors")
+    command.add_argument("what", nargs="?", choices=("scenario", "bench"), default="scenario")
+    command.set_defaults(command=_schema)
+
+
+def _report_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("report", help="write the reports of a run folder again")
+    command.add_argument("folder", type=Path, metavar="DIR")
+    command.set_defaults(command=_report)
+
+
+def select(arguments: argparse.Namespace) -> list[Case]:
+    """The cases that the options choose; UsageError when that is none."""
+    from bench.products import ALL
+    from bench.scenario.loader import load
+    from bench.scenario.mistakes import UnknownWord, unknown_option
+    from devices.errors import UsageError
+
+    gateways = ALL if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
+    for name in gateways:
+        if name not in ALL:
+            raise unknown_option(UnknownWord("gateway type", name, (*ALL, "all")))
+    cases = load(arguments.paths or [Path("scenarios")], gateways)
+    if arguments.case is not None:
+        chosen = [case for case in cases if case.key == arguments.case]
+        if not chosen:
+            raise unknown_option(UnknownWord("case", arguments.case, tuple(case.key for case in cases)))
+        return chosen
+    if arguments.keyword:
+        text = arguments.keyword.lower()
+        cases = [case for case in cases if text in case.key.lower() or text in case.scenario.title.lower()]
+    if not cases:
+        raise UsageError("no case is left by these options", hint="'smgw-bench list' shows what there is")
+    return cases
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bench.commands import run
+
+    return run(arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from bench.commands import list_scenarios
+
+    return list_scenarios(arguments)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from bench.commands import check
+
+    return check(arguments)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from bench.explain import explain
+
+    for number, text in enumerate(explain(select(arguments))):
+        print(("\n" if number else "") + text)
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    import json
+
+    from bench.scenario.json_schema import bench_schema, scenario_schema
+
+    print(json.dumps(bench_schema() if arguments.what == "bench" else scenario_schema(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from bench.report import write_reports
+
+    for path in write_reports(arguments.folder).values():
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

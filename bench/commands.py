@@ -1,0 +1,148 @@
+"""What the commands run, list and check do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from bench.cli import EXIT_INTERRUPTED, select
+from bench.config import load_bench
+from bench.runner import not_applicable
+from bench.scenario.loader import Case
+from bench.session import Session, default_folder
+from bench.store import read_json
+from bench.verdict import EXIT_CODES, Verdict
+from devices.errors import Place, UsageError
+
+DEFAULT_BENCH = "emulated"
+DEFAULT_SEED = 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """`smgw-bench run`."""
+    from bench.live import listener_for
+
+    resume = arguments.resume is not None
+    folder = _folder(arguments)
+    if resume:
+        _take_up(arguments, folder)
+    bench, source = load_bench(arguments.bench or DEFAULT_BENCH)
+    cases = select(arguments)
+    seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
+    command = ["smgw-bench", "run", *sys.argv[2:]] if sys.argv[1:2] == ["run"] else ["smgw-bench", "run"]
+    choice = {name: getattr(arguments, name) for name in ("bench", "keyword", "case", "gateway")}
+    choice |= {"seed": seed, "paths": _absolute(arguments.paths)}
+    session = Session(cases, bench, source.file, folder, seed, command, arguments.fail_fast, choice)
+    session.prepare(resume=resume)
+    listener = listener_for(sys.stdout, plain=arguments.plain, bench=bench)
+    verdict, interrupted = Verdict.NONE, False
+    try:
+        with listener:
+            verdict = session.run(listener)
+    except KeyboardInterrupt:
+        interrupted = True
+        session.finish()
+    _close(session, interrupted=interrupted)
+    return EXIT_INTERRUPTED if interrupted else EXIT_CODES[verdict]
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """`--resume DIR`, or `--resume` together with `--out DIR`."""
+    if arguments.resume is None:
+        return Path(arguments.out or default_folder())
+    if arguments.resume != Path():
+        if arguments.out is not None and arguments.out != arguments.resume:
+            raise UsageError("--out and --resume name two different folders")
+        return Path(arguments.resume)
+    if arguments.out is None:
+        raise UsageError("--resume needs the run folder", hint="write '--resume DIR'")
+    return Path(arguments.out)
+
+
+def _take_up(arguments: argparse.Namespace, folder: Path) -> None:
+    """A resumed run is the same run: what was chosen at its begin holds, and cannot be chosen anew."""
+    choice = read_json(folder / "run.json").get("choice")
+    if not isinstance(choice, dict):
+        raise UsageError("run.json does not say what was chosen", place=Place(folder))
+    for name in ("bench", "seed", "keyword", "case"):
+        given = getattr(arguments, name)
+        if given is not None and given != choice.get(name):
+            raise UsageError(f"the run in {folder} was begun with another {name}", hint="leave the option away")
+    if arguments.paths and _absolute(arguments.paths) != choice["paths"]:
+        raise UsageError(f"the run in {folder} was begun with other scenarios", hint="leave them away")
+    arguments.paths = [Path(path) for path in choice["paths"]]
+    for name in ("bench", "seed", "keyword", "case", "gateway"):
+        setattr(arguments, name, choice[name])
+
+
+def _absolute(paths: list[Path]) -> list[str]:
+    return [str(path.resolve()) for path in paths or [Path("scenarios")]]
+
+
+def _close(session: Session, *, interrupted: bool) -> None:
+    from bench.report.summary import closing_summary
+
+    print(closing_summary(session.folder))
+    print(f"report: {session.folder / 'report.html'}")
+    if interrupted or session.record.get("unfinished"):
+        print(f"go on with: smgw-bench run --resume {session.folder}")
+
+
+def list_scenarios(arguments: argparse.Namespace) -> int:
+    """`smgw-bench list`."""
+    cases = select(arguments)
+    if arguments.json:
+        print(json.dumps([_row(case) for case in cases], indent=1, ensure_ascii=False, default=str))
+        return 0
+    if arguments.cases:
+        width = max(len(case.key) for case in cases)
+        for case in cases:
+            print(f"{case.key:{width}}  {case.scenario.title}")
+        return 0
+    by_scenario: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_scenario[case.scenario.id].append(case)
+    width = max(len(name) for name in by_scenario)
+    suite = None
+    for name, group in by_scenario.items():
+        if group[0].suite != suite:
+            suite = group[0].suite
+            print(f"\n{suite}" if suite else "")
+        gateways = ", ".join(dict.fromkeys(case.gateway for case in group))
+        count = f"{len(group)} case" + ("" if len(group) == 1 else "s")
+        print(f"  {name:{width}}  {group[0].scenario.title}  ({gateways}; {count})")
+    print(f"\n{len(by_scenario)} scenarios, {len(cases)} cases")
+    return 0
+
+
+def _row(case: Case) -> dict[str, object]:
+    scenario = case.scenario
+    return {
+        "key": case.key,
+        "scenario": scenario.id,
+        "title": scenario.title,
+        "suite": case.suite,
+        "gateway": case.gateway,
+        "parameters": case.parameters,
+        "verifies": scenario.verifies,
+        "needs": sorted(scenario.all_needs()),
+        "file": str(case.source.file),
+    }
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """`smgw-bench check`."""
+    bench = None if arguments.bench is None else load_bench(arguments.bench)[0]
+    cases = select(arguments)
+    scenarios = {case.scenario.id for case in cases}
+    print(f"{len(scenarios)} scenarios with {len(cases)} cases are in order")
+    if bench is not None:
+        print(f"bench {bench.name!r} is in order: it offers {', '.join(sorted(bench.capabilities())) or 'nothing'}")
+        reasons = [(case.key, reason) for case in cases if (reason := not_applicable(case, bench)) is not None]
+        for key, reason in reasons:
+            print(f"  not applicable: {key}: {reason}")
+        print(f"{len(cases) - len(reasons)} of {len(cases)} cases can be run on it")
+    return 0

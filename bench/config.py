@@ -1,0 +1,290 @@
+"""The bench file: what stands on this bench, how it is wired, and whose time runs."""
+
+from __future__ import annotations
+
+import difflib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from bench.products import ALL
+from bench.quantity import Duration
+from bench.scenario.mistakes import translate
+from bench.scenario.source import Source, read
+from bench.steps.base import Written
+from devices.errors import Place, UsageError, UsageErrors
+from devices.power.energy_meter import Quantity
+
+BUILT_IN = Path(__file__).parent / "benches"
+"""Folder of the benches that are named without a path."""
+
+PlainFloat = Annotated[float, BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value)]
+
+
+class GatewayOnBench(Written):
+    """The device under test.
+
+    Attributes:
+        emulated: True plugs an emulated gateway of the wanted type onto the cables.
+        type: product of a real gateway.
+        serial: its number, for the report.
+        options: other values for facts that the documents leave open (emulated only).
+    """
+
+    emulated: bool = False
+    type: Literal["ppc", "conexa", "casa"] | None = None
+    serial: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits(self) -> GatewayOnBench:
+        if not self.emulated and self.type is None:
+            raise ValueError(f"say 'emulated: true', or the 'type' of the real gateway ({', '.join(ALL)})")
+        return self
+
+
+class RtuLine(Written):
+    """A Modbus RTU line.
+
+    Attributes:
+        port: device, best its /dev/serial/by-id name; ``emulated``: a pseudo-terminal with an emulated device.
+        baudrate: bits per second.
+        parity: N, E or O.
+        stop_bits: 1 or 2.
+    """
+
+    port: str
+    baudrate: int = Field(default=9600, ge=300, le=4_000_000)
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+
+
+class TcpAddress(Written):
+    """A Modbus TCP device; ``host: emulated`` starts an emulated one on the loopback."""
+
+    host: str
+    port: int = Field(default=502, ge=0, le=65535)
+
+
+class ModbusDevice(Written):
+    """Where a Modbus device is.
+
+    Attributes:
+        rtu: on a serial line, or
+        tcp: on the network.
+        unit: device id, 1 to 247.
+        timeout: how long an answer may take.
+    """
+
+    rtu: RtuLine | None = None
+    tcp: TcpAddress | None = None
+    unit: int = Field(default=1, ge=1, le=247)
+    timeout: Duration = Field(default="1 s", validate_default=True)
+
+    @model_validator(mode="after")
+    def _one(self) -> ModbusDevice:
+        if (self.rtu is None) == (self.tcp is None):
+            raise ValueError("say either 'rtu' or 'tcp'")
+        return self
+
+    @property
+    def emulated(self) -> bool:
+        """Whether the other end of the wire is emulated."""
+        if self.rtu is not None:
+            return self.rtu.port == "emulated"
+        return self.tcp is not None and self.tcp.host == "emulated"
+
+
+class Relay(ModbusDevice):
+    """The relay in the gateway's mains.
+
+    Attributes:
+        coil: number of the coil, from 0.
+        contact: how the mains runs through the relay.
+        at_close: what the relay does when the bench lets go.
+    """
+
+    coil: int = Field(default=0, ge=0, le=65535)
+    contact: Literal["normally_open", "normally_closed"] = "normally_open"
+    at_close: Literal["leave", "on", "off"] = "leave"
+
+
+class Register(Written):
+    """Where a meter keeps one quantity.
+
+    Attributes:
+        address: its number (written ``register``).
+        unit: unit of the value.
+        type: how it is coded.
+        scale: factor from the number in the register to `unit`.
+        word_order: which of its words comes first.
+        holding: holding register (function 3) instead of input register (function 4).
+    """
+
+    address: int = Field(ge=0, le=65535, alias="register")
+    unit: str
+    type: Literal["float32", "int16", "uint16", "int32", "uint32", "int64", "uint64"] = "float32"
+    scale: Decimal = Decimal(1)
+    word_order: Literal["big", "little"] = "big"
+    holding: bool = False
+
+    def quantity(self) -> Quantity:
+        """As the driver wants it."""
+        return Quantity(self.address, self.unit, self.type, self.scale, self.word_order, self.holding)
+
+
+class ReferenceMeter(ModbusDevice):
+    """A Modbus energy meter as reference instrument.
+
+    Attributes:
+        registers: quantity (voltage, current, power, frequency, energy_import ...) -> register; default: those of
+            the single-phase Eastron SDM meters.
+    """
+
+    registers: dict[str, Register] = Field(default_factory=dict)
+
+    def quantities(self) -> dict[str, Quantity]:
+        """The registers as the driver wants them."""
+        return {name: register.quantity() for name, register in self.registers.items()}
+
+
+class GpioLeds(Written):
+    """LEDs sensed through GPIO lines.
+
+    Attributes:
+        chip: /dev/gpiochipN.
+        lines: LED name -> line offset or line name.
+        active_low: a lit LED pulls the line down.
+        debounce: edges closer than this are suppressed by the kernel.
+        bias: pull resistor.
+    """
+
+    chip: str
+    lines: dict[str, int | str]
+    active_low: bool = False
+    debounce: Duration = Field(default="2 ms", validate_default=True)
+    bias: Literal["as_is", "pull_up", "pull_down", "disabled"] = "as_is"
+
+
+class Leds(Written):
+    """How the LEDs are seen: exactly one of the three."""
+
+    emulated: bool = False
+    gpio: GpioLeds | None = None
+    recorded: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Leds:
+        if sum((self.emulated, self.gpio is not None, self.recorded is not None)) != 1:
+            raise ValueError("say exactly one of 'emulated: true', 'gpio', 'recorded'")
+        return self
+
+
+class WiredLmn(Written):
+    """The adapter on the gateway's LMN-1 socket.
+
+    Attributes:
+        port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
+        baudrate: bits per second.
+    """
+
+    port: str
+    baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
+
+
+class TimeServerAt(Written):
+    """Where the bench's time server listens; the gateway is told by its administrator."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535)
+
+
+class BenchFile(Written):
+    """A bench.
+
+    Attributes:
+        name: for the report.
+        title: what it is, in one line.
+        time: whose time runs; virtual only when nothing on the bench is real.
+        gateway: the device under test.
+        mains: relay in its mains.
+        leds: how its LEDs are seen.
+        wired_lmn: adapter on its metrological bus.
+        time_server: NTP server of the bench.
+        patch_field: ``emulated`` when the Ethernet sockets end in an emulated patch field.
+        reference_meter: reference instrument.
+        maintenance: ``memory`` or ``pty``: cable to the maintenance port of an emulated gateway.
+    """
+
+    name: str = Field(min_length=1, max_length=60)
+    title: str = ""
+    time: Literal["virtual", "real"] = "real"
+    gateway: GatewayOnBench
+    mains: Relay | None = None
+    leds: Leds | None = None
+    wired_lmn: WiredLmn | None = None
+    time_server: TimeServerAt | None = None
+    patch_field: Literal["emulated"] | None = None
+    reference_meter: ReferenceMeter | None = None
+    maintenance: Literal["memory", "pty"] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> BenchFile:
+        real = self.real_parts()
+        if self.time == "virtual" and real:
+            raise ValueError(f"time cannot be virtual: {', '.join(real)} is real")
+        if self.maintenance and not self.gateway.emulated:
+            raise ValueError("only an emulated gateway has a maintenance port")
+        if self.leds and self.leds.emulated and not self.gateway.emulated:
+            raise ValueError("the LEDs of a real gateway are seen through 'gpio' or in a recording")
+        return self
+
+    def real_parts(self) -> list[str]:
+        """What on this bench is real hardware."""
+        real = [] if self.gateway.emulated else ["the gateway"]
+        for name, device in (("the relay", self.mains), ("the reference meter", self.reference_meter)):
+            if device is not None and not device.emulated:
+                real.append(name)
+        if self.leds is not None and self.leds.gpio is not None:
+            real.append("the LED sensing")
+        if self.wired_lmn is not None and self.wired_lmn.port not in ("memory", "pty"):
+            real.append("the RS-485 adapter")
+        return real
+
+    def capabilities(self) -> frozenset[str]:
+        """What scenarios can ask of this bench (`bench.scenario.models.CAPABILITIES`)."""
+        have = {
+            "power": self.mains,
+            "leds": self.leds,
+            "wired_lmn": self.wired_lmn,
+            "time_server": self.time_server,
+            "patch_field": self.patch_field,
+            "reference_meter": self.reference_meter,
+            "emulated": self.maintenance,
+            "records": self.maintenance,
+            "back_office": self.maintenance,
+        }
+        return frozenset(name for name, part in have.items() if part is not None)
+
+
+def load_bench(name: str) -> tuple[BenchFile, Source]:
+    """The bench called `name`, or the one in the file `name`."""
+    path = Path(name)
+    if not path.suffix and not path.exists():
+        path = BUILT_IN / f"{name}.yaml"
+        if not path.exists():
+            known = sorted(p.stem for p in BUILT_IN.glob("*.yaml"))
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"built in are {', '.join(known)}; or name a file"
+            raise UsageError(f"there is no bench {name!r}", hint=hint)
+    elif not path.exists():
+        raise UsageError("no such bench file", place=Place(path))
+    source = read(path)
+    if not isinstance(source.data, dict):
+        raise UsageError("the bench file holds no mapping", place=Place(path, 1), hint="it begins with 'name: ...'")
+    try:
+        return BenchFile.model_validate(source.data), source
+    except ValidationError as error:
+        raise UsageErrors(list(translate(error, source, BenchFile))) from None

@@ -1,0 +1,277 @@
+"""Runs one case on one bench, from `given` to verdict, and leaves the evidence in the case's folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.assembly import open_rig
+from bench.config import BenchFile
+from bench.expect import Measurement, Monitor, Outcome
+from bench.products import gateway_type
+from bench.rig import Rig, Violated
+from bench.scenario.loader import Case
+from bench.store import write_json, write_scenario
+from bench.timeline import Event, Timeline
+from bench.verdict import Verdict, merge
+from devices.clock import Clock, run, wall_seconds
+from devices.errors import BenchError, DeviceError, UsageError
+
+VERDICT_SCHEMA = "smgw-bench/verdict/1"
+DEFAULT_TIME_LIMIT_S = 400 * 86400.0
+"""Bench seconds after which any case is given up: more than the longest billing year in a scenario."""
+
+
+@dataclass
+class StepResult:
+    """How one step went; the fields of ``steps`` in verdict.json."""
+
+    index: int
+    line: int
+    action: str
+    sentence: str
+    started: float
+    ended: float = 0.0
+    verdict: str = "none"
+    expected: str = ""
+    seen: str = ""
+    reason: str = ""
+
+
+@dataclass
+class CaseResult:
+    """How one case went.
+
+    Attributes:
+        case: what was run.
+        verdict: merged verdict.
+        reason: why it is not pass.
+        steps: what was done.
+        monitors: what was watched.
+        measurements: figures taken.
+        assumed: facts relied on without certainty.
+        wall_s: real seconds it took.
+        bench_s: bench seconds it took.
+        started: UTC bench time of the begin, ISO 8601.
+        ended: UTC bench time of the end.
+    """
+
+    case: Case
+    verdict: Verdict = Verdict.NONE
+    reason: str = ""
+    steps: list[StepResult] = field(default_factory=list)
+    monitors: list[dict[str, Any]] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    assumed: list[dict[str, str]] = field(default_factory=list)
+    wall_s: float = 0.0
+    bench_s: float = 0.0
+    started: str = ""
+    ended: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a live display may listen to; every call is made while the case runs.
+
+    Attributes:
+        event: something was seen.
+        step: a step begins.
+    """
+
+    event: Callable[[Event], None] | None = None
+    step: Callable[[StepResult], None] | None = None
+
+
+def not_applicable(case: Case, bench: BenchFile) -> str | None:
+    """Why `case` cannot be run on `bench`; None when it can."""
+    if not bench.gateway.emulated and bench.gateway.type != case.gateway:
+        return f"the bench holds a {bench.gateway.type}, not a {case.gateway}"
+    missing = sorted(case.scenario.all_needs() - bench.capabilities())
+    if missing:
+        return f"the bench lacks {', '.join(missing)}"
+    if bench.time == "real" and case.scenario.given.time is not None:
+        return "the scenario begins at a given instant, which only virtual time can"
+    return None
+
+
+def run_case(
+    case: Case, bench: BenchFile, folder: Path, *, seed: int, replay: list[str], progress: Progress | None = None
+) -> CaseResult:
+    """Run `case` and leave its evidence in `folder`, which is made. Never raises for what the case does.
+
+    Args:
+        seed: of all randomness.
+        replay: command that repeats this case, for the report.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_scenario(case, folder)
+    result = CaseResult(case)
+    begin = wall_seconds()
+    main = _Run(case, bench, folder, seed, progress or Progress(), result)
+    try:
+        run(main.all(), virtual=bench.time == "virtual")
+    except (BenchError, UsageError) as error:
+        _give_up(result, str(error))
+    except Exception as error:  # a defect of the bench must not end the session, nor read as a device fault
+        (folder / "defect.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        _give_up(result, f"defect in the bench: {type(error).__name__}: {error} (see defect.txt)")
+    result.wall_s = round(wall_seconds() - begin, 6)
+    write_json(folder / "verdict.json", _record(result, bench, seed, replay))
+    return result
+
+
+def _give_up(result: CaseResult, reason: str) -> None:
+    result.verdict, result.reason = Verdict.ERROR, reason
+    if result.steps and not result.steps[-1].ended:
+        result.steps[-1].verdict, result.steps[-1].reason = "error", reason
+
+
+class _Run:
+    """One run of one case, inside its event loop."""
+
+    def __init__(
+        self, case: Case, bench: BenchFile, folder: Path, seed: int, progress: Progress, result: CaseResult
+    ) -> None:
+        self.case, self.bench, self.folder, self.seed = case, bench, folder, seed
+        self.progress, self.result = progress, result
+
+    async def all(self) -> None:
+        scenario = self.case.scenario
+        clock = Clock(asyncio.get_running_loop(), scenario.given.time if self.bench.time == "virtual" else None)
+        self.result.started = clock.now().isoformat()
+        timeline = Timeline(clock, self.folder / "timeline.jsonl")
+        if self.progress.event is not None:
+            timeline.subscribe(self.progress.event)
+        try:
+            product = gateway_type(self.case.gateway)
+            async with open_rig(clock, timeline, self.case, product, self.bench, self.folder, self.seed) as rig:
+                try:
+                    await self._judge(rig)
+                finally:
+                    self._conclude(rig, clock)
+        finally:
+            self.result.ended = clock.now().isoformat()
+            self.result.bench_s = round(clock.seconds(), 6)
+            timeline.close()
+
+    async def _judge(self, rig: Rig) -> None:
+        scenario = self.case.scenario
+        limit = scenario.time_limit.total_seconds() if scenario.time_limit else DEFAULT_TIME_LIMIT_S
+        monitors = [
+            Monitor(watch.expectation.condition(), watch.always is not None, self.case.source.line(("watch", index)))
+            for index, watch in enumerate(scenario.watch)
+        ]
+        watching = asyncio.create_task(_watch(rig, monitors)) if monitors else None
+        try:
+            async with asyncio.timeout(limit):
+                await self._steps(rig)
+            if watching is not None and watching.done():
+                watching.result()
+            for monitor in monitors:
+                await monitor.check(rig)
+        except TimeoutError:
+            raise BenchError(f"the case was not done within its time limit of {limit:g} s") from None
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        self._judge_monitors(monitors)
+
+    async def _steps(self, rig: Rig) -> None:
+        for index, step in enumerate(self.case.scenario.steps):
+            record = StepResult(
+                index, self.case.step_line(index), step.key, step.sentence(), round(rig.clock.seconds(), 6)
+            )
+            self.result.steps.append(record)
+            rig.timeline.add("step", "begin", {"index": index, "sentence": record.sentence})
+            if self.progress.step is not None:
+                self.progress.step(record)
+            try:
+                outcome = await step.run(rig)
+            except Violated as violated:
+                outcome = Outcome(Verdict.FAIL, reason=f"a monitor was violated: {violated}")
+            except DeviceError as error:
+                outcome = Outcome(Verdict.FAIL, reason=str(error))
+            self._note(record, outcome, rig)
+            if outcome.verdict >= Verdict.INCONC:
+                self.result.reason = self.result.reason or f"step {index + 1}, line {record.line}: {outcome.reason}"
+                break
+
+    def _note(self, record: StepResult, outcome: Outcome, rig: Rig) -> None:
+        record.ended = round(rig.clock.seconds(), 6)
+        record.verdict, record.expected = str(outcome.verdict), outcome.expected
+        record.seen, record.reason = outcome.seen, outcome.reason
+        self.result.measurements.extend(outcome.measurements)
+        self.result.verdict = merge((self.result.verdict, outcome.verdict))
+        data = {"index": record.index, "verdict": record.verdict, "seen": record.seen, "reason": record.reason}
+        rig.timeline.add("step", "end", data)
+
+    def _judge_monitors(self, monitors: list[Monitor]) -> None:
+        for monitor in monitors:
+            verdict, reason = monitor.verdict, ""
+            if verdict is Verdict.FAIL:
+                reason = f"at {monitor.violated_at:.3f} s: {monitor.seen}"
+                self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
+            elif verdict is Verdict.INCONC:
+                reason = "could not be decided at any time"
+                self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
+            self.result.verdict = merge((self.result.verdict, verdict))
+            self.result.monitors.append(
+                {"sentence": monitor.sentence(), "line": monitor.line, "verdict": str(verdict), "reason": reason}
+            )
+
+    def _conclude(self, rig: Rig, clock: Clock) -> None:
+        self.result.assumed = [
+            {"name": name, "value": value, "source": source, "why": why}
+            for name, (value, source, why) in sorted(rig.assumed.items())
+        ]
+        rig.timeline.add("verdict", str(self.result.verdict), {"reason": self.result.reason})
+
+
+async def _watch(rig: Rig, monitors: list[Monitor]) -> None:
+    """Look at all monitors whenever something happened or could have changed by the passing of time."""
+    while True:
+        again = rig.clock.seconds() + 3600.0
+        for monitor in monitors:
+            soon = await monitor.check(rig)
+            if monitor.violated_at is not None:
+                rig.violate(f"{monitor.sentence()}; seen: {monitor.seen}")
+                return
+            if soon is not None:
+                again = min(again, soon)
+        await rig.timeline.changed(max(again, rig.clock.seconds() + 1e-6))
+
+
+def _record(result: CaseResult, bench: BenchFile, seed: int, replay: list[str]) -> dict[str, Any]:
+    case, scenario = result.case, result.case.scenario
+    product = gateway_type(case.gateway)
+    return {
+        "schema": VERDICT_SCHEMA,
+        "key": case.key,
+        "scenario": scenario.id,
+        "suite": case.suite,
+        "title": scenario.title,
+        "purpose": scenario.purpose,
+        "verifies": list(scenario.verifies),
+        "gateway": {"type": case.gateway, "name": product.name, "emulated": bench.gateway.emulated},
+        "parameters": {name: json.loads(json.dumps(value, default=str)) for name, value in case.parameters.items()},
+        "needs": sorted(scenario.all_needs()),
+        "file": case.source.file.name,
+        "started": result.started,
+        "ended": result.ended,
+        "bench_s": result.bench_s,
+        "wall_s": result.wall_s,
+        "verdict": str(result.verdict),
+        "reason": result.reason,
+        "steps": [asdict(step) for step in result.steps],
+        "monitors": result.monitors,
+        "measurements": [asdict(measurement) for measurement in result.measurements],
+        "assumed": result.assumed,
+        "seed": seed,
+        "replay": replay,
+    }

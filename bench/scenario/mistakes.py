@@ -1,0 +1,164 @@
+"""What pydantic says of a file, in our own words, with file, line, column and a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bench.scenario.source import Path_, Source
+from bench.steps.base import REGISTRY
+from devices.errors import Place, UsageError
+
+
+class UnknownWord(ValueError):
+    """A word that is not in the vocabulary; a suggestion and the place of the key are added when it is reported."""
+
+    def __init__(self, what: str, word: str, known: tuple[str, ...]) -> None:
+        self.what, self.word, self.known = what, word, known
+        super().__init__(f"unknown {what} {word!r}")
+
+
+def did_you_mean(near: list[str]) -> str | None:
+    """The hint for close matches."""
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def unknown_word(error: UnknownWord, place: Place) -> UsageError:
+    """The mistake with a suggestion, or with all that is known."""
+    near = difflib.get_close_matches(error.word, error.known, 1)
+    hint = did_you_mean(near) or f"known: {', '.join(sorted(error.known))}"
+    return UsageError(str(error), place=place, hint=hint)
+
+
+def translate(
+    error: ValidationError, source: Source, model: type[BaseModel], *, extra: tuple[str, ...] = ()
+) -> Iterator[UsageError]:
+    """The mistakes in `error`, made while `model` was read from `source`.
+
+    Args:
+        extra: keys that are known beside those of the model.
+    """
+    for item in error.errors(include_url=False):
+        path, inner, step = _through_step(source.data, item["loc"])
+        cause = item.get("ctx", {}).get("error")
+        if isinstance(cause, UnknownWord):
+            at = (*path, cause.word) if cause.what == "step" else path
+            yield unknown_word(cause, source.place(at, of_key=cause.what == "step"))
+        else:
+            known = known_keys(step or model, inner[:-1]) + (list(extra) if len(path) <= 1 else [])
+            yield _plain(item, path, source, known)
+
+
+def _through_step(data: Any, location: Path_) -> tuple[Path_, Path_, type[BaseModel] | None]:
+    """Where pydantic's `location` is in the file: a step is a mapping with one key, which pydantic does not tell.
+
+    Returns the path in the file; the part of it inside the step (or all of it), and the model of the step.
+    """
+    depth = {"steps": 2, "watch": 3}.get(str(location[0])) if location else None
+    if depth is None or len(location) < depth:
+        return location, location, None
+    head, inner = location[:depth], location[depth:]
+    value: Any = data
+    try:
+        for part in head:
+            value = value[part]
+    except (KeyError, IndexError, TypeError):
+        return location, location, None
+    key = next(iter(value)) if isinstance(value, dict) and len(value) == 1 else None
+    step = REGISTRY.get(str(key))
+    if key is None or step is None:
+        return location, location, None
+    if inner and not isinstance(value[key], dict):
+        inner = ()  # a bare value stands for the field: speak of the step, not of the field
+    return (*head, key, *inner), inner, step
+
+
+def _plain(item: Any, path: Path_, source: Source, known: list[str]) -> UsageError:
+    kind = item["type"]
+    name = str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        hint = did_you_mean(difflib.get_close_matches(name, known, 1))
+        if hint is None and known:
+            hint = f"known here: {', '.join(known)}"
+        return UsageError(f"unknown key {name!r}", place=source.place(path, of_key=True), hint=hint)
+    if kind == "missing":
+        return UsageError(f"{name!r} is missing", place=source.place(path[:-1]))
+    place = source.place(path)
+    if kind in ("literal_error", "enum"):
+        choice = str(item["ctx"]["expected"])
+        near = difflib.get_close_matches(str(item["input"]), re.findall(r"'([^']*)'", choice), 1)
+        written = _written(item["input"])
+        return UsageError(f"{name!r} cannot be {written}: it is {choice}", place=place, hint=did_you_mean(near))
+    text = str(item["ctx"]["error"]) if kind == "value_error" else _in_words(item)
+    return UsageError(f"{name!r}: {text}" if name and isinstance(path[-1], str) else text, place=place)
+
+
+def _in_words(item: Any) -> str:
+    message: str = item["msg"]
+    message = message.replace("Input should be", "it must be").replace("a valid ", "a ")
+    return f"{message[0].lower()}{message[1:]}, not {_written(item['input'])}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def known_keys(model: Any, path: Path_) -> list[str]:
+    """The keys that the mapping at `path` below `model` may have; empty when that is open."""
+    for part in path:
+        model = _member(model, part)
+    model = _model_in(model)
+    if model is None:
+        return []
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _member(model: Any, part: str | int) -> Any:
+    """The annotation of what `part` selects."""
+    found = _model_in(model)
+    if found is not None:
+        for name, field in found.model_fields.items():
+            if part in (name, field.alias):
+                return field.annotation
+        return None
+    arguments = typing.get_args(model)
+    if typing.get_origin(model) is dict and len(arguments) == 2:
+        return arguments[1]
+    if typing.get_origin(model) in (list, tuple) and arguments:
+        return arguments[0]
+    for option in arguments:
+        inner = _member(option, part)
+        if inner is not None:
+            return inner
+    return None
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that `annotation` is or may be (``Model | None``)."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for option in typing.get_args(annotation):
+            found = _model_in(option)
+            if found is not None:
+                return found
+    return None
+
+
+def unknown_option(error: UnknownWord) -> UsageError:
+    """The mistake of a word on the command line."""
+    near = difflib.get_close_matches(error.word, error.known, 1)
+    few = error.known if len(error.known) <= 12 else ()
+    hint = did_you_mean(near) or (f"known: {', '.join(few)}" if few else None)
+    return UsageError(str(error), hint=hint)

@@ -1,0 +1,236 @@
+"""What a scenario file may say. Texts with ``{name}`` are filled from ``parameters`` before these models see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from bench.products import ALL
+from bench.quantity import Duration
+from bench.scenario.mistakes import UnknownWord
+from bench.steps import REGISTRY, Step
+from bench.steps.base import ExpectingStep, Written
+
+CAPABILITIES = {
+    "power": "the mains can be switched",
+    "leds": "the four LEDs are seen",
+    "wired_lmn": "meters can be played on the wired metrological bus",
+    "time_server": "the gateway takes its time from the bench",
+    "patch_field": "the gateway's Ethernet sockets end in a patch field",
+    "back_office": "the bench acts as the gateway's administrator",
+    "records": "the gateway's logs and stored values can be read",
+    "reference_meter": "a reference instrument measures the mains",
+    "emulated": "the gateway is emulated, so that faults can be made inside it",
+}
+"""What a bench can do, by the name under which scenarios need it."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+
+
+class GivenGateway(Written):
+    """In what state the gateway is when the scenario begins.
+
+    Attributes:
+        lifecycle: ``operational``: it knows the given meters; ``delivered``: it knows none.
+        options: other values for facts that the documents leave open, by the name of the default; emulated only.
+    """
+
+    lifecycle: Literal["delivered", "operational"] = "operational"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class GivenMeter(Written):
+    """One meter on the wired bus.
+
+    Attributes:
+        type: base_meter, smarty_bz_plus_v2 or replay.
+        id: number after DIN 43863-5, such as 1SAG0021061001.
+        registers: OBIS code -> value with unit at the begin.
+        load: power drawn, such as ``500 W`` (negative: fed in); pairs of time and power; ``{day: [24 powers]}``; a
+            CSV file beside the scenario.
+        status: status bits that are set: fatal, magnet, cover_opened ...
+        dump: recording that a replay meter plays, beside the scenario file or in a folder of recordings.
+        expected: what an independent program read in it (default: the dump's name with .expected.txt).
+        profile: whether the gateway knows the meter from the begin.
+        plugged: whether it is on the bus from the begin.
+        registration_period: how often the gateway stores its registers.
+    """
+
+    type: Literal["base_meter", "smarty_bz_plus_v2", "replay"] = "base_meter"
+    id: str | None = None
+    registers: dict[str, str] = Field(default_factory=dict)
+    load: str | list[Any] | dict[str, list[Any]] | None = None
+    status: tuple[str, ...] = ()
+    dump: str | None = None
+    expected: str | None = None
+    profile: bool = True
+    plugged: bool = True
+    registration_period: Duration | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> GivenMeter:
+        if (self.type == "replay") != (self.dump is not None):
+            raise ValueError("a meter of type replay needs a 'dump', and no other type has one")
+        if self.type != "replay" and self.id is None:
+            raise ValueError("the meter needs an 'id', such as 1SAG0021061001")
+        if self.type == "replay" and (self.registers or self.load is not None):
+            raise ValueError("a replay meter has the registers of its dump: leave 'registers' and 'load' away")
+        return self
+
+
+class GivenTimeServer(Written):
+    """The time server at the begin."""
+
+    server: Literal["on", "off"] = "on"
+
+
+class Given(Written):
+    """What is so before the first step.
+
+    Attributes:
+        time: instant at which the scenario begins (virtual time only).
+        gateway: the gateway.
+        meters: name -> wired meter.
+        time_server: the bench's time server.
+    """
+
+    time: datetime | None = None
+    gateway: GivenGateway = GivenGateway()
+    meters: dict[str, GivenMeter] = Field(default_factory=dict)
+    time_server: GivenTimeServer = GivenTimeServer()
+
+    @field_validator("time")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("the time needs a zone: write it like 2026-01-05T00:00:00Z")
+        return value
+
+
+def _one_key(value: Any) -> tuple[str, Any]:
+    if isinstance(value, dict) and len(value) == 1:
+        return next(iter(value.items()))
+    if isinstance(value, str):
+        raise ValueError(f"{value!r} is not a step: write it like 'power: on'")
+    raise ValueError("a step is one word and its details, such as 'power: on'; begin each step with its own dash")
+
+
+def _parse_step(value: Any) -> Step:
+    if isinstance(value, Step):
+        return value
+    key, details = _one_key(value)
+    if key not in REGISTRY:
+        raise UnknownWord("step", key, tuple(REGISTRY))
+    return REGISTRY[key].model_validate(details)
+
+
+class Watch(Written):
+    """A monitor: what must never, or always, be so.
+
+    Attributes:
+        never: a step that expects something; its becoming true is a failure.
+        always: a step that expects something; its becoming false is a failure.
+    """
+
+    never: Annotated[Any, BeforeValidator(_parse_step)] = None
+    always: Annotated[Any, BeforeValidator(_parse_step)] = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Watch:
+        if (self.never is None) == (self.always is None):
+            raise ValueError("say either 'never' or 'always'")
+        step = self.step
+        if not isinstance(step, ExpectingStep) or not step.watchable:
+            raise ValueError(f"{step.key} cannot be watched: it needs an expectation such as leds, gateway or log")
+        if step.within is not None or step.hold is not None:
+            raise ValueError("a monitor watches all the time: leave 'within' and 'for' away")
+        return self
+
+    @property
+    def step(self) -> Step:
+        """The watched step."""
+        step: Step = self.never if self.never is not None else self.always
+        return step
+
+    @property
+    def expectation(self) -> ExpectingStep:
+        """The watched step, which expects something."""
+        assert isinstance(self.step, ExpectingStep)
+        return self.step
+
+
+class Scenario(Written):
+    """A scenario, for one set of parameters and one or more gateway types.
+
+    Attributes:
+        id: short name, unique in the suite.
+        title: what happens, in one line.
+        purpose: why it is tested.
+        verifies: clauses that it verifies, such as ``FNN 6.2`` or ``PPC 2.4``.
+        gateways: products that it is meant for.
+        needs: capabilities of the bench (those of its steps are added).
+        given: the state before the first step.
+        watch: monitors.
+        steps: what is done and expected, in order.
+        time_limit: bench time after which the case is given up as a bench error.
+    """
+
+    id: str
+    title: str = Field(min_length=3, max_length=200)
+    purpose: str = ""
+    verifies: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ALL
+    needs: tuple[str, ...] = ()
+    given: Given = Given()
+    watch: tuple[Watch, ...] = ()
+    steps: tuple[Annotated[Any, BeforeValidator(_parse_step)], ...]
+    time_limit: Duration | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _id(cls, value: str) -> str:
+        if not _ID.match(value):
+            raise ValueError(f"{value!r} is no id: letters, digits, dot, dash and underscore, at most 63 characters")
+        return value
+
+    @field_validator("steps")
+    @classmethod
+    def _steps(cls, value: tuple[Step, ...]) -> tuple[Step, ...]:
+        if not value:
+            raise ValueError("a scenario has at least one step")
+        return value
+
+    @field_validator("gateways")
+    @classmethod
+    def _gateways(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in ALL:
+                raise UnknownWord("gateway", name, ALL)
+        if not value or len(set(value)) != len(value):
+            raise ValueError("name each gateway type once")
+        return value
+
+    @field_validator("needs")
+    @classmethod
+    def _needs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in CAPABILITIES:
+                raise UnknownWord("capability", name, tuple(CAPABILITIES))
+        return value
+
+    def all_steps(self) -> Iterator[Step]:
+        """The steps in order."""
+        yield from self.steps
+
+    def all_needs(self) -> frozenset[str]:
+        """Capabilities that the steps and monitors need, and those that are named."""
+        needs = set(self.needs)
+        for step in (*self.steps, *(watch.step for watch in self.watch)):
+            needs |= step.needs()
+        if self.given.meters:
+            needs.add("wired_lmn")
+        return frozenset(needs)

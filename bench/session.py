@@ -1,0 +1,232 @@
+"""A session: many cases on one bench into one run folder, resumable, with reports at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import random
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.config import BenchFile
+from bench.runner import CaseResult, not_applicable, run_case
+from bench.scenario.loader import Case
+from bench.store import RUN_SCHEMA, read_json, write_json
+from bench.verdict import Verdict, merge
+from devices.clock import wall_now
+from devices.errors import Place, UsageError
+
+PACKAGES = ("smgw-bench", "pymodbus", "pyserial", "cryptography", "pydantic", "PyYAML", "rich", "pytest", "gpiod")
+
+
+class Listener(Protocol):
+    """Somebody who wants to know how a session goes on."""
+
+    def begin_case(self, case: Case, number: int, total: int) -> None:
+        """Case `number` of `total` begins."""
+
+    def end_case(self, result: CaseResult) -> None:
+        """It is finished."""
+
+    def progress_of(self, case: Case) -> Any:
+        """Callbacks for what happens inside the case (`bench.runner.Progress`), or None."""
+
+
+@dataclass
+class Session:
+    """What is run and where it goes.
+
+    Attributes:
+        cases: in the order in which they are run.
+        bench: on what.
+        bench_file: its file.
+        folder: run folder.
+        seed: of all randomness.
+        command: how it was started, for the report.
+        fail_fast: stop behind the first case that does not pass.
+        choice: what was chosen on the command line, so that a resumed run chooses the same.
+    """
+
+    cases: Sequence[Case]
+    bench: BenchFile
+    bench_file: Path
+    folder: Path
+    seed: int
+    command: list[str]
+    fail_fast: bool = False
+    choice: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def prepare(self, *, resume: bool = False) -> None:
+        """Make the run folder, or take up the one of a run that did not end."""
+        path = self.folder / "run.json"
+        if resume:
+            self.record = read_json(path)
+            self.seed = int(self.record["seed"])
+            self.record.setdefault("interruptions", []).append({"resumed": wall_now().isoformat(timespec="seconds")})
+            self._drop_unfinished()
+        else:
+            if path.exists():
+                hint = "name another folder with --out, or go on with --resume"
+                raise UsageError("there is a run in this folder already", place=Place(self.folder), hint=hint)
+            try:
+                (self.folder / "cases").mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(self.bench_file, self.folder / "bench.yaml")
+            except OSError as error:
+                raise UsageError(f"the run folder cannot be made: {error.strerror}", place=Place(self.folder)) from None
+            self.record = self._new_record()
+        self._write()
+
+    def _new_record(self) -> dict[str, Any]:
+        now = wall_now()
+        return {
+            "schema": RUN_SCHEMA,
+            "id": f"{now:%Y%m%dT%H%M%SZ}-{self.seed:08x}",
+            "started": now.isoformat(timespec="seconds"),
+            "finished": None,
+            "seed": self.seed,
+            "bench": {
+                "name": self.bench.name,
+                "title": self.bench.title,
+                "time": self.bench.time,
+                "emulated": self.bench.gateway.emulated,
+                "file": "bench.yaml",
+            },
+            "gateway": self.bench.gateway.model_dump(exclude_defaults=True, mode="json"),
+            "versions": versions(),
+            "host": {
+                "system": platform.platform(),
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+            },
+            "command": self.command,
+            "choice": self.choice,
+            "cases": [],
+            "not_tested": [],
+            "counts": {},
+            "interruptions": [],
+        }
+
+    def _drop_unfinished(self) -> None:
+        for folder in (self.folder / "cases").glob("*"):
+            if folder.is_dir() and not (folder / "verdict.json").exists():
+                shutil.rmtree(folder)
+
+    def run(self, listener: Listener | None = None) -> Verdict:
+        """Run what is not finished yet; returns the merged verdict of all."""
+        todo = []
+        self.record["not_tested"] = []
+        for case in self.cases:
+            reason = not_applicable(case, self.bench)
+            if reason is not None:
+                self.record["not_tested"].append(_not_tested(case, reason))
+            elif not (self.case_folder(case) / "verdict.json").exists():
+                todo.append(case)
+        for number, case in enumerate(todo, 1):
+            if listener is not None:
+                listener.begin_case(case, number, len(todo))
+            result = run_case(
+                case,
+                self.bench,
+                self.case_folder(case),
+                seed=case_seed(self.seed, case),
+                replay=self.replay(case),
+                progress=None if listener is None else listener.progress_of(case),
+            )
+            if listener is not None:
+                listener.end_case(result)
+            if self.fail_fast and result.verdict > Verdict.PASS:
+                break
+        return self.finish()
+
+    def finish(self) -> Verdict:
+        """Collect the verdicts of all finished cases into run.json and write the reports."""
+        from bench.report import write_reports
+
+        self.record["cases"] = [row for case in self.cases if (row := self._row(case)) is not None]
+        done = {row["key"] for row in self.record["cases"]}
+        missing = [c.key for c in self.cases if c.key not in done and not_applicable(c, self.bench) is None]
+        self.record["unfinished"] = missing
+        counts = Counter(row["verdict"] for row in self.record["cases"])
+        self.record["counts"] = {**counts, "not applicable": len(self.record["not_tested"])}
+        self.record["finished"] = None if missing else wall_now().isoformat(timespec="seconds")
+        self._write()
+        write_reports(self.folder)
+        return merge(Verdict[row["verdict"].upper()] for row in self.record["cases"])
+
+    def _row(self, case: Case) -> dict[str, Any] | None:
+        return _row_of(self.case_folder(case))
+
+    def case_folder(self, case: Case) -> Path:
+        """Where the evidence of `case` goes."""
+        return self.folder / "cases" / case.folder
+
+    def replay(self, case: Case) -> list[str]:
+        """The command that repeats `case` alone."""
+        bench = str(self.bench.name if self.bench_file.parent.name == "benches" else self.bench_file)
+        file = str(case.source.file)
+        return ["smgw-bench", "run", file, "--case", case.key, "--bench", bench, "--seed", str(self.seed)]
+
+    def _write(self) -> None:
+        write_json(self.folder / "run.json", self.record)
+
+
+def _not_tested(case: Case, reason: str) -> dict[str, str]:
+    return {"scenario": case.scenario.id, "key": case.key, "gateway": case.gateway, "reason": reason}
+
+
+def _row_of(folder: Path) -> dict[str, Any] | None:
+    """The line of run.json about the case in `folder`; None while it is not finished."""
+    path = folder / "verdict.json"
+    if not path.exists():
+        return None
+    record = json.loads(path.read_text(encoding="utf-8"))
+    told = ("key", "suite", "scenario", "title", "parameters", "verdict", "reason", "started", "wall_s", "bench_s")
+    return {
+        "folder": f"cases/{folder.name}",
+        "gateway": record["gateway"]["type"],
+        **{name: record[name] for name in told},
+    }
+
+
+def finish_folder(session: Session, not_tested: Sequence[dict[str, str]]) -> None:
+    """End a run whose cases were run by other processes: what has a verdict is what was run."""
+    from bench.report import write_reports
+
+    session.record["not_tested"] = list(not_tested)
+    rows = [_row_of(folder) for folder in sorted((session.folder / "cases").iterdir()) if folder.is_dir()]
+    session.record["cases"] = [row for row in rows if row is not None]
+    counts = Counter(row["verdict"] for row in session.record["cases"])
+    session.record["counts"] = {**counts, "not applicable": len(not_tested)}
+    session.record["finished"] = wall_now().isoformat(timespec="seconds")
+    write_json(session.folder / "run.json", session.record)
+    write_reports(session.folder)
+
+
+def case_seed(seed: int, case: Case) -> int:
+    """Seed of one case: the same whether it runs alone or among others."""
+    return random.Random(f"{seed}/{case.key}").getrandbits(32)
+
+
+def versions() -> dict[str, str]:
+    """Software that a run depends on."""
+    found = {"python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def default_folder() -> Path:
+    """Where a run goes when nobody says so: runs/ and the time of its begin."""
+    base = Path(os.environ.get("SMGW_BENCH_RUNS", "runs"))
+    return base / f"{wall_now():%Y-%m-%dT%H%M%S}"

@@ -1,0 +1,102 @@
+"""What a step is: a model of what people write, a sentence that says it, and the deed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bench.expect import Condition, Outcome, expect
+from bench.quantity import Duration, text_of
+
+if TYPE_CHECKING:
+    from bench.rig import Rig
+    from bench.scenario.models import Scenario
+
+REGISTRY: dict[str, type[Step]] = {}
+"""Key in YAML -> model of the step."""
+
+
+class Written(BaseModel):
+    """Base of everything that people write: unknown keys are errors, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Step(Written):
+    """One step. A subclass names its key in YAML and says what it needs of the bench.
+
+    Attributes:
+        key: the word in YAML.
+        shorthand: field that a bare value stands for, as in ``power: on``; None: the step wants a mapping.
+        doc: what the step does, in one line, for `smgw-bench explain` and the schema.
+    """
+
+    key: ClassVar[str]
+    shorthand: ClassVar[str | None] = None
+    doc: ClassVar[str] = ""
+    base_needs: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "key" in cls.__dict__:
+            REGISTRY[cls.key] = cls
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        if cls.shorthand is not None:
+            return {cls.shorthand: value}
+        raise ValueError(f"{cls.key} wants a mapping, such as {{{', '.join(cls.model_fields)}}}")
+
+    def needs(self) -> frozenset[str]:
+        """Capabilities of the bench without which this step cannot be done."""
+        return self.base_needs
+
+    def check(self, scenario: Scenario) -> list[str]:
+        """What is wrong with this step in `scenario` (unknown meter ...), in words."""
+        return []
+
+    def sentence(self) -> str:
+        """The step as an imperative sentence."""
+        raise TypeError(f"{type(self).__name__} has no sentence")
+
+    async def run(self, rig: Rig) -> Outcome:
+        """Do it and say how it went."""
+        raise TypeError(f"{type(self).__name__} cannot be run")
+
+
+class ExpectingStep(Step):
+    """A step that judges: it holds a condition and the time that it is given.
+
+    Attributes:
+        within: the condition must become true before this has passed.
+        hold: it must stay true for this long (written ``for``).
+    """
+
+    within: Duration | None = None
+    hold: Duration | None = Field(default=None, alias="for")
+
+    @property
+    def watchable(self) -> bool:
+        """Whether the expectation can be watched all the time."""
+        return True
+
+    def condition(self) -> Condition:
+        """What is expected."""
+        raise TypeError(f"{type(self).__name__} has no condition")
+
+    def sentence(self) -> str:
+        text = f"Expect that {self.condition().sentence()}"
+        if self.within is not None:
+            text += f", within {text_of(self.within)}"
+        if self.hold is not None:
+            text += f", for at least {text_of(self.hold)}"
+        return text + "."
+
+    async def run(self, rig: Rig) -> Outcome:
+        within = None if self.within is None else self.within.total_seconds()
+        hold = None if self.hold is None else self.hold.total_seconds()
+        return await expect(rig, self.condition(), within=within, hold=hold)

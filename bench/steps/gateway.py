@@ -1,0 +1,227 @@
+"""Steps about the gateway as a whole: its operating state, its self-test, and faults that only an emulation has."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, model_validator
+
+from bench.expect import Condition, Look, Outcome, Truth
+from bench.records import BOOKS
+from bench.steps.base import ExpectingStep, Step
+from bench.steps.leds import MeaningShown
+from bench.verdict import Verdict
+
+if TYPE_CHECKING:
+    from bench.rig import Rig
+    from bench.scenario.models import Scenario
+    from devices.gateway_types.model import GatewayType
+
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class InState:
+    """The gateway is in an operating state, judged by what the manual says one sees of it."""
+
+    state: str
+    settle_s: float = 15.0
+
+    def sentence(self) -> str:
+        return f"the gateway is in the state {self.state!r}"
+
+    async def look(self, rig: Rig) -> Look:
+        looks = await state_evidence(rig, self.state)
+        if not looks:
+            return Look(Truth.UNDECIDED, "the documents name nothing by which this state can be seen", None)
+        seen = "; ".join(look.seen for look in looks)
+        times = [look.again_at for look in looks if look.again_at is not None]
+        again = min(times, default=None)
+        truths = {look.truth for look in looks}
+        if Truth.NO in truths:
+            return Look(Truth.NO, seen, again)
+        return Look(Truth.UNDECIDED if Truth.UNDECIDED in truths else Truth.YES, seen, again)
+
+
+async def state_evidence(rig: Rig, state: str) -> list[Look]:
+    """One look per kind of evidence that the gateway type names for `state`: LEDs, log entries."""
+    definition = rig.gateway_type.state(state)
+    looks = []
+    if definition.leds is not None:
+        looks.append(await MeaningShown(definition.leds).look(rig))
+    if definition.seen_by and "records" in rig.capabilities:
+        looks.append(await _logged(rig, state))
+    return looks
+
+
+async def _logged(rig: Rig, state: str) -> Look:
+    """The last log entry that tells of any operating state tells of `state`."""
+    tells = told_states(rig.gateway_type)
+    last: dict[str, Any] | None = None
+    for book in BOOKS:
+        for entry in await rig.records.log(book):
+            if entry["event"] in tells and (last is None or entry["time"] >= last["time"]):
+                last = entry
+    again = rig.clock.seconds() + POLL_S
+    if last is None:
+        wanted = " or ".join(rig.gateway_type.state(state).seen_by)
+        return Look(Truth.NO, f"no log entry {wanted}", again)
+    truth = Truth.YES if state in tells[last["event"]] else Truth.NO
+    return Look(truth, f"log entry {last['event']} ({last.get('id')}) of {last['time']}", again)
+
+
+def told_states(product: GatewayType) -> dict[str, set[str]]:
+    """Event -> operating states that it tells of; what ends a state tells of normal operation."""
+    tells: dict[str, set[str]] = defaultdict(set)
+    for name, definition in product.states.items():
+        for event in definition.seen_by:
+            tells[event].add(name)
+        for event in definition.exit_events:
+            tells[event].add("run")
+    return dict(tells)
+
+
+class GatewayStep(ExpectingStep):
+    """Expect an operating state of the gateway.
+
+    Attributes:
+        state: vendor-neutral name: run, restricted, minimal, connectivity_cut, stopped ...
+    """
+
+    key: ClassVar[str] = "gateway"
+    doc: ClassVar[str] = "expect an operating state, by what the manual says is seen of it"
+
+    state: str
+
+    def needs(self) -> frozenset[str]:
+        return frozenset({"leds"})
+
+    def check(self, scenario: Scenario) -> list[str]:
+        from bench.products import gateway_type
+
+        unknown = [name for name in scenario.gateways if self.state not in gateway_type(name).states]
+        if not unknown:
+            return []
+        known = ", ".join(gateway_type(unknown[0]).states)
+        return [f"{unknown[0]} has no state {self.state!r} (it has {known})"]
+
+    def condition(self) -> Condition:
+        return InState(self.state)
+
+
+class FaultStep(Step):
+    """Make a fault that only an emulated gateway can have made for it, through its maintenance port.
+
+    The first key is the name of the fault, the others are its fields: ``fault: {do: fill_log, book: consumer}``.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    key: ClassVar[str] = "fault"
+    shorthand: ClassVar[str | None] = "do"
+    doc: ClassVar[str] = "make a fault inside an emulated gateway (needs: emulated)"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"emulated"})
+
+    do: str
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the fault."""
+        return dict(self.model_extra or {})
+
+    def sentence(self) -> str:
+        fields = ", ".join(f"{name} {value}" for name, value in self.fields.items())
+        return f"Inside the emulated gateway: {self.do.replace('_', ' ')}{' (' + fields + ')' if fields else ''}."
+
+    async def run(self, rig: Rig) -> Outcome:
+        answer = await rig.maintenance.do(self.do, **self.fields)
+        rig.timeline.add("maintenance", self.do, self.fields)
+        detail = {name: value for name, value in answer.items() if name not in ("id", "ok")}
+        return Outcome(Verdict.NONE, seen=", ".join(f"{name} {value}" for name, value in detail.items()))
+
+
+class SelfTestStep(Step):
+    """Start the self-test as one of those who may.
+
+    Attributes:
+        initiator: consumer, technician or administrator.
+        accepted: whether the gateway must accept the order.
+    """
+
+    key: ClassVar[str] = "selftest"
+    shorthand: ClassVar[str | None] = "initiator"
+    doc: ClassVar[str] = "start the gateway's self-test"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"emulated"})
+
+    initiator: Literal["consumer", "technician", "administrator"]
+    accepted: bool = True
+
+    def sentence(self) -> str:
+        text = f"The {self.initiator} starts the self-test"
+        return text + ("." if self.accepted else ", which the gateway must refuse.")
+
+    async def run(self, rig: Rig) -> Outcome:
+        answer = await rig.maintenance.do("selftest", initiator=self.initiator)
+        accepted = bool(answer.get("accepted", True))
+        expected = "order accepted" if self.accepted else "order refused"
+        seen = "accepted" if accepted else f"refused: {answer.get('reason', '')}"
+        rig.timeline.add("maintenance", "selftest", {"initiator": self.initiator, "accepted": accepted})
+        if accepted == self.accepted:
+            return Outcome(Verdict.PASS, expected, seen)
+        return Outcome(Verdict.FAIL, expected, seen, f"the self-test order was {seen}")
+
+
+class NetworkStep(Step):
+    """Change how the Ethernet sockets of the gateway are patched.
+
+    Attributes:
+        join: two sockets that a wrong cable connects, such as [WAN, HAN].
+        separate: take such a cable out again.
+        swap: two sockets whose cables are exchanged.
+        plug: socket whose cable is put in.
+        unplug: socket whose cable is pulled.
+    """
+
+    key: ClassVar[str] = "network"
+    doc: ClassVar[str] = "patch the gateway's Ethernet sockets wrongly, or right again"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"patch_field"})
+
+    join: tuple[str, str] | None = None
+    separate: tuple[str, str] | None = None
+    swap: tuple[str, str] | None = None
+    plug: str | None = None
+    unplug: str | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> NetworkStep:
+        said = self.model_dump(exclude_none=True)
+        if len(said) != 1:
+            raise ValueError("say exactly one of join, separate, swap, plug, unplug")
+        sockets = next(iter(said.values()))
+        for socket in [sockets] if isinstance(sockets, str) else sockets:
+            if socket not in ("WAN", "HAN", "CLS"):
+                raise ValueError(f"there is no socket {socket!r}: it is WAN, HAN or CLS")
+        return self
+
+    def sentence(self) -> str:
+        for verb, pair in (("Join", self.join), ("Separate", self.separate), ("Exchange the cables of", self.swap)):
+            if pair is not None:
+                return f"{verb} {pair[0]} and {pair[1]} at the patch field."
+        return f"Plug in the cable of {self.plug}." if self.plug else f"Pull the cable of {self.unplug}."
+
+    async def run(self, rig: Rig) -> Outcome:
+        field = rig.patch_field
+        if self.join is not None:
+            field.join(*self.join)
+        elif self.separate is not None:
+            field.separate(*self.separate)
+        elif self.swap is not None:
+            field.swap(*self.swap)
+        elif self.plug is not None:
+            field.plugged(self.plug, True)
+        elif self.unplug is not None:
+            field.plugged(self.unplug, False)
+        rig.timeline.add("network", "patched", self.model_dump(exclude_none=True, mode="json"))
+        return Outcome(Verdict.NONE)

@@ -1,0 +1,115 @@
+"""Steps that wait, and that make the time server of the bench behave or misbehave."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from bench.expect import Outcome
+from bench.quantity import Duration, Offset, text_of
+from bench.steps.base import Step
+from bench.verdict import Verdict
+from devices.protocols.ntp import Leap
+
+if TYPE_CHECKING:
+    from bench.rig import Rig
+
+
+class WaitStep(Step):
+    """Let time pass while all monitors go on watching.
+
+    Attributes:
+        span: how long.
+        until: or until this instant, UTC.
+    """
+
+    key: ClassVar[str] = "wait"
+    shorthand: ClassVar[str | None] = "span"
+    doc: ClassVar[str] = "let time pass"
+
+    span: Duration | None = Field(default=None, alias="for")
+    until: datetime | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> WaitStep:
+        if (self.span is None) == (self.until is None):
+            raise ValueError("say how long to wait, or {until: INSTANT}")
+        if self.until is not None and self.until.tzinfo is None:
+            raise ValueError("'until' needs a time zone: write it like 2026-01-05T00:07:30Z")
+        return self
+
+    def sentence(self) -> str:
+        if self.span is not None:
+            return f"Wait {text_of(self.span)}."
+        return f"Wait until {self.until:%Y-%m-%d %H:%M:%S} UTC."
+
+    async def run(self, rig: Rig) -> Outcome:
+        if self.span is not None:
+            await rig.sleep_until(rig.clock.seconds() + self.span.total_seconds())
+        elif self.until is not None:
+            target = (self.until - rig.clock.start).total_seconds()
+            if target < rig.clock.seconds():
+                return Outcome(Verdict.ERROR, reason=f"{self.until:%Y-%m-%d %H:%M:%S} UTC had already passed")
+            await rig.sleep_until(target)
+        return Outcome(Verdict.NONE)
+
+
+class TimeStep(Step):
+    """Change what the time server of the bench does.
+
+    Attributes:
+        server: whether it answers.
+        offset: how far its time is ahead of true time (negative: behind).
+        stratum: stratum that it claims; 16 is unsynchronised.
+        leap: leap indicator; 3 is alarm.
+    """
+
+    key: ClassVar[str] = "time"
+    doc: ClassVar[str] = "switch the time server on or off, or let it tell a wrong time"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"time_server"})
+
+    server: Literal["on", "off"] | None = None
+    offset: Offset | None = None
+    stratum: int | None = Field(default=None, ge=0, le=16)
+    leap: int | None = Field(default=None, ge=0, le=3)
+
+    @model_validator(mode="after")
+    def _something(self) -> TimeStep:
+        if self.server is None and self.offset is None and self.stratum is None and self.leap is None:
+            raise ValueError("say what shall change: server, offset, stratum or leap")
+        return self
+
+    def sentence(self) -> str:
+        parts = []
+        if self.server is not None:
+            parts.append("answers" if self.server == "on" else "is silent")
+        if self.offset is not None:
+            parts.append(_offset_words(self.offset))
+        if self.stratum is not None:
+            parts.append(f"claims stratum {self.stratum}")
+        if self.leap is not None:
+            parts.append(f"sets the leap indicator to {self.leap}")
+        return f"From now on the time server {' and '.join(parts)}."
+
+    async def run(self, rig: Rig) -> Outcome:
+        server = rig.time_server
+        if self.server is not None:
+            server.answering = self.server == "on"
+        if self.offset is not None:
+            server.offset = self.offset
+        if self.stratum is not None:
+            server.stratum = self.stratum
+        if self.leap is not None:
+            server.leap = Leap(self.leap)
+        changed = self.model_dump(exclude_none=True, mode="json")
+        rig.timeline.add("time", "server", changed)
+        return Outcome(Verdict.NONE)
+
+
+def _offset_words(offset: timedelta) -> str:
+    if not offset:
+        return "tells true time"
+    side = "ahead of" if offset > timedelta(0) else "behind"
+    return f"is {text_of(abs(offset))} {side} true time"

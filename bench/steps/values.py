@@ -1,0 +1,241 @@
+"""Steps that read the metered values which the gateway has stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from bench.expect import Condition, Look, Outcome, Truth
+from bench.quantity import ENERGY, POWER, Kind, parse
+from bench.recorded import agreement
+from bench.steps.base import ExpectingStep, Step
+from bench.steps.counting import Count, Counted
+from bench.steps.lmn import unknown_meter
+from bench.verdict import Verdict
+from devices.protocols.sml.obis import format_obis, parse_obis
+
+if TYPE_CHECKING:
+    from bench.rig import Rig
+    from bench.scenario.models import Scenario
+
+POLL_S = 5.0
+"""Seconds between two readings of the stored values while something is waited for."""
+MISSING_BIT = 13
+"""Bit of the gateway word of the status that marks an entry without a value (wan-core 7.3)."""
+
+
+def is_gap(row: dict[str, Any]) -> bool:
+    """Whether a stored row marks a missing value. Bit 0 is the leftmost bit of the text form (wan-core 7.3)."""
+    return bool(int(row["status"], 16) >> (63 - MISSING_BIT) & 1)
+
+
+def row_key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What identifies a stored value for good: changing any part of it means that a value was lost."""
+    return (
+        row["meter"],
+        row["obis"],
+        row["grid_time"],
+        row["capture_time"],
+        row["value"],
+        row["unit"],
+        row["status"],
+    )
+
+
+@dataclass(frozen=True)
+class ValueCount:
+    """So many values of a register are stored."""
+
+    meter: str
+    register: str | None
+    count: Count
+    gaps: bool
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        kind = "gap entries" if self.gaps else "values"
+        which = "" if self.register is None else f" of register {self.register}"
+        return f"the gateway has stored {self.count} {kind}{which} of meter {self.meter}"
+
+    async def look(self, rig: Rig) -> Look:
+        rows = [row for row in await rig.records.values(rig.meter_id(self.meter)) if is_gap(row) == self.gaps]
+        if self.register is not None:
+            wanted = format_obis(parse_obis(self.register))
+            rows = [row for row in rows if row["obis"] == wanted]
+        else:
+            rows = list({row["grid_time"]: row for row in rows}.values())
+        seen = f"{len(rows)} stored" + (f", the last of {rows[-1]['grid_time']}" if rows else "")
+        return Look(Truth.YES if len(rows) in self.count else Truth.NO, seen, rig.clock.seconds() + POLL_S)
+
+
+@dataclass(frozen=True)
+class LastValue:
+    """The newest value of a register."""
+
+    meter: str
+    register: str
+    least: Decimal
+    most: Decimal
+    unit: str
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        span = f"{self.least} {self.unit}" if self.least == self.most else f"{self.least} to {self.most} {self.unit}"
+        return f"the newest stored value of register {self.register} of meter {self.meter} is {span}"
+
+    async def look(self, rig: Rig) -> Look:
+        wanted = format_obis(parse_obis(self.register))
+        rows = [row for row in await rig.records.values(rig.meter_id(self.meter)) if row["obis"] == wanted]
+        rows = [row for row in rows if not is_gap(row)]
+        again = rig.clock.seconds() + POLL_S
+        if not rows:
+            return Look(Truth.NO, "no value stored", again)
+        row = rows[-1]
+        good = row["unit"] == self.unit and self.least <= Decimal(row["value"]) <= self.most
+        return Look(Truth.YES if good else Truth.NO, f"{row['value']} {row['unit']} of {row['capture_time']}", again)
+
+
+@dataclass(frozen=True)
+class AgreesWithRecording:
+    """What the gateway stored of a replaying meter is what an independent program read in its recording."""
+
+    meter: str
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"the stored registers of meter {self.meter} agree with what the independent program read"
+
+    async def look(self, rig: Rig) -> Look:
+        rows = await rig.records.values(rig.meter_id(self.meter), attributes=True)
+        recording = rig.recording(self.meter)
+        result = agreement(rows, recording)
+        return Look(Truth.YES if result.agrees else Truth.NO, result.text, rig.clock.seconds() + POLL_S)
+
+
+class ValuesStep(ExpectingStep):
+    """Expect what the gateway has stored, or remember it to compare later.
+
+    Attributes:
+        meter: name under ``given.meters``.
+        obis: OBIS code of a register, short or full (written ``register``).
+        count: how many values (of the register; without one: how many registration instants).
+        gaps: how many entries that mark a missing value.
+        equals: the newest value of the register, such as ``12345.6 kWh`` (with ``register``).
+        between: the newest value lies between these two.
+        agree_with: ``recording``: compare with the recording that the meter replays.
+    """
+
+    key: ClassVar[str] = "values"
+    doc: ClassVar[str] = "expect values that the gateway has stored"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"records"})
+
+    meter: str
+    obis: str | None = Field(default=None, alias="register")
+    count: Counted | None = None
+    gaps: Counted | None = None
+    equals: str | None = None
+    between: tuple[str, str] | None = None
+    agree_with: Literal["recording"] | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> ValuesStep:
+        said = [n for n in ("count", "gaps", "equals", "between", "agree_with") if getattr(self, n) is not None]
+        if len(said) != 1:
+            raise ValueError("say exactly one of count, gaps, equals, between, agree_with")
+        if (self.equals or self.between) and self.obis is None:
+            raise ValueError(f"'{said[0]}' needs a 'register', such as 1.8.0")
+        if self.obis is not None:
+            parse_obis(self.obis)
+        if self.equals or self.between:
+            self._bounds()
+        return self
+
+    def _bounds(self) -> tuple[Decimal, Decimal, str]:
+        texts = self.between or (self.equals or "", self.equals or "")
+        kind = ENERGY if _is(texts[0], ENERGY) else POWER
+        return parse(texts[0], kind), parse(texts[1], kind), kind.base
+
+    def check(self, scenario: Scenario) -> list[str]:
+        problems = unknown_meter(self.meter, scenario)
+        if not problems and self.agree_with and scenario.given.meters[self.meter].dump is None:
+            problems.append(f"meter {self.meter!r} replays no dump, so there is nothing to agree with")
+        return problems
+
+    def condition(self) -> Condition:
+        if self.agree_with is not None:
+            return AgreesWithRecording(self.meter)
+        if self.equals or self.between:
+            least, most, unit = self._bounds()
+            assert self.obis is not None
+            return LastValue(self.meter, self.obis, least, most, unit)
+        if self.gaps is not None:
+            return ValueCount(self.meter, self.obis, self.gaps, gaps=True)
+        assert self.count is not None
+        return ValueCount(self.meter, self.obis, self.count, gaps=False)
+
+
+def _is(text: str, kind: Kind) -> bool:
+    try:
+        parse(text, kind)
+    except ValueError:
+        return False
+    return True
+
+
+class RememberStep(Step):
+    """Remember all stored values of a meter under a name, or expect that none of them was lost since.
+
+    Attributes:
+        meter: name under ``given.meters``.
+        values_as: name to remember them by.
+        nothing_lost_since: name under which they were remembered.
+    """
+
+    key: ClassVar[str] = "memory"
+    doc: ClassVar[str] = "remember the stored values, and later expect that not one of them is lost or changed"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"records"})
+
+    meter: str
+    values_as: str | None = None
+    nothing_lost_since: str | None = None
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> RememberStep:
+        if (self.values_as is None) == (self.nothing_lost_since is None):
+            raise ValueError("say either 'values_as: NAME' or 'nothing_lost_since: NAME'")
+        return self
+
+    def check(self, scenario: Scenario) -> list[str]:
+        problems = unknown_meter(self.meter, scenario)
+        name = self.nothing_lost_since
+        if name is not None and not any(
+            isinstance(step, RememberStep) and step.values_as == name for step in scenario.all_steps()
+        ):
+            problems.append(f"nothing was remembered as {name!r} before")
+        return problems
+
+    def sentence(self) -> str:
+        if self.values_as is not None:
+            return f"Remember the stored values of meter {self.meter} as {self.values_as!r}."
+        since = self.nothing_lost_since
+        return f"Expect that not one stored value of meter {self.meter} is lost or changed since {since!r}."
+
+    async def run(self, rig: Rig) -> Outcome:
+        rows = [row_key(row) for row in await rig.records.values(rig.meter_id(self.meter))]
+        if self.values_as is not None:
+            rig.remembered[self.values_as] = rows
+            return Outcome(Verdict.NONE, seen=f"{len(rows)} values")
+        before = rig.remembered[self.nothing_lost_since or ""]
+        lost = [row for row in before if row not in set(rows)]
+        expected = f"all {len(before)} values are still there, unchanged"
+        if lost:
+            return Outcome(Verdict.FAIL, expected, f"{len(lost)} lost", f"{len(lost)} values lost, first: {lost[0]}")
+        doubles = len(rows) - len({row[:3] for row in rows})
+        if doubles:
+            return Outcome(Verdict.FAIL, expected, f"{doubles} doubled", f"{doubles} grid instants stand there twice")
+        if not before:
+            return Outcome(Verdict.INCONC, expected, "nothing", "there was not one value to lose")
+        return Outcome(Verdict.PASS, expected, f"{len(before)} values kept, {len(rows)} now stored")

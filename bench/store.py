@@ -1,0 +1,78 @@
+"""The run folder: written as things happen, so that a killed bench loses at most the case in flight.
+
+    DIR/run.json            what was run, on what, with which verdicts; replaced whole, never half-written
+    DIR/bench.yaml          the bench file
+    DIR/cases/FOLDER/       scenario.yaml timeline.jsonl leds.vcd lmn.pcapng logs.json values.json verdict.json
+
+A case whose folder has a verdict.json is finished; everything else is run again on `--resume`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.scenario.loader import Case
+from devices.errors import BenchError, Place, UsageError
+
+RUN_SCHEMA = "smgw-bench/run/1"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` so that the file is there whole or not at all."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` so that the file is there whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise BenchError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from the run folder."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"there is no {path.name} here", place=Place(path.parent), hint="is it a run folder?"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot be read: {error}", place=Place(path)) from None
+    if not isinstance(value, dict):
+        raise UsageError("holds no JSON object", place=Place(path))
+    return value
+
+
+def write_scenario(case: Case, folder: Path) -> None:
+    """Keep the scenario file as it was, and the parameters of this case, in the case's folder."""
+    try:
+        text = case.source.file.read_text(encoding="utf-8")
+        head = yaml.safe_dump(
+            {"case": case.key, "suite": case.suite, "gateway": case.gateway, "parameters": _plain(case.parameters)},
+            allow_unicode=True,
+            sort_keys=False,
+        )
+        commented = "".join(f"# {line}\n" for line in head.splitlines())
+        (folder / "scenario.yaml").write_text(f"{commented}{text}", encoding="utf-8")
+    except OSError as error:
+        raise BenchError(f"the case's folder {folder} cannot be written: {error.strerror}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return str(value) if isinstance(value, Decimal) else value

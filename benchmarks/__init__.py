@@ -1,0 +1,1 @@
+"""Measurements, each beside a peer on the same data in the same run; printed as ratios, never asserted."""

@@ -1,0 +1,23 @@
+"""Runs all measurements, or those named: ``python -m benchmarks [protocols] [harness] [gateway] [report]``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+PARTS = ("protocols", "harness", "gateway", "report")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or PARTS
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        print(f"no measurement {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        print(f"\n== {name} ==", flush=True)
+        importlib.import_module(f"benchmarks.{name}").main()
+    return 0
+
+
+raise SystemExit(main())
