@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from devices.errors import UsageError, UsageErrors
-from devices.gateway_types.model import GatewayType, _unknown, from_file
+from devices.gateway_types.model import GatewayType, from_file, unknown_name
 from devices.gateway_types.reading import read
 
 __all__ = ["GatewayType", "load", "load_file", "names"]
@@ -27,7 +27,7 @@ def names() -> tuple[str, ...]:
 def load(name: str) -> GatewayType:
     """The built-in product of that name, read once; UsageError when there is none."""
     if name not in _NAMES:
-        raise _unknown("gateway type", name, _NAMES)
+        raise unknown_name("gateway type", name, _NAMES)
     return from_file(_FOLDER / f"{name}.yaml")
 
 

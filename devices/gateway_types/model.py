@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PrivateAttr, RootModel
+from pydantic import Discriminator, Field, PrivateAttr, RootModel, Tag
 
 from devices.errors import UsageError
 from devices.gateway_types.parts import (
@@ -96,6 +96,14 @@ class Modems(RootModel[dict[str, Modem]]):
     """A file of modems."""
 
 
+def _where(value: Any) -> str:
+    return "file" if isinstance(value, str) else "here"
+
+
+_FOLDER = Path(__file__).parent
+_File = Annotated[str, Tag("file")]
+"""Name of a file beside this one, or of a built-in product."""
+
 Thing = TypeVar("Thing")
 Root = TypeVar("Root", EventGroups, Modems, FaultTable)
 
@@ -119,7 +127,7 @@ class GatewayType(Part):
         selftest: rules of the self-test.
         stores: ``storage``, ``system``, ``consumer``, ``calibration`` -> capacity rules.
         limits: neutral name -> figure.
-        events_in: event groups, or the file beside this one that holds them.
+        events_in: event groups, or the file that holds them: beside this one, else one of the built-in products.
         modems_in: modems, or their file.
         faults_in: fault codes, or their file.
     """
@@ -140,9 +148,15 @@ class GatewayType(Part):
     stores: dict[str, Store]
     limits: dict[str, Limit]
     assumed: tuple[str, ...] = ()
-    events_in: Annotated[str | tuple[EventGroup, ...], Field(alias="events")]
-    modems_in: Annotated[str | dict[str, Modem], Field(alias="modems")] = {}
-    faults_in: Annotated[str | FaultTable | None, Field(alias="faults")] = None
+    events_in: Annotated[
+        _File | Annotated[tuple[EventGroup, ...], Tag("here")], Discriminator(_where), Field(alias="events")
+    ]
+    modems_in: Annotated[
+        _File | Annotated[dict[str, Modem], Tag("here")], Discriminator(_where), Field(alias="modems")
+    ] = Field(default_factory=dict)
+    faults_in: Annotated[
+        _File | Annotated[FaultTable | None, Tag("here")], Discriminator(_where), Field(alias="faults")
+    ] = None
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -170,7 +184,9 @@ class GatewayType(Part):
         return MappingProxyType({} if table is None else table.faults)
 
     def _part(self, model: type[Root], file: str) -> Root:
-        return build(model, read(self._folder / file))
+        beside = self._folder / file
+        own = _FOLDER / file
+        return build(model, read(own if own.exists() and not beside.exists() else beside))
 
     # --- LEDs
 
@@ -192,7 +208,7 @@ class GatewayType(Part):
         """
         found = [signal for signal in self.signals if signal.means == meaning]
         if not found and meaning not in MEANINGS:
-            raise _unknown("LED meaning", meaning, MEANINGS)
+            raise unknown_name("LED meaning", meaning, MEANINGS)
         return found
 
     def patterns_for(self, state: str) -> list[Signal]:
@@ -210,7 +226,7 @@ class GatewayType(Part):
         """All entries of one cause, one for each way of finding it; UsageError when this product has none."""
         found = tuple(cause for cause in self.causes if cause.cause == name)
         if not found:
-            raise _unknown(f"{self.name}: cause", name, (cause.cause for cause in self.causes))
+            raise unknown_name(f"{self.name}: cause", name, (cause.cause for cause in self.causes))
         return found
 
     def cause(self, name: str, via: str | None = None) -> Cause:
@@ -221,7 +237,7 @@ class GatewayType(Part):
         for cause in found:
             if cause.via == via:
                 return cause
-        raise _unknown(f"{self.name}: way to find the cause {name}", via, (cause.via for cause in found))
+        raise unknown_name(f"{self.name}: way to find the cause {name}", via, (cause.via for cause in found))
 
     def causes_of(self, state: str) -> tuple[Cause, ...]:
         """What leads into a state."""
@@ -247,7 +263,7 @@ class GatewayType(Part):
     def unknown_in(self, name: str) -> bool:
         """Whether no document gives the product's number of an event, so that a test cannot judge it by its number."""
         event = self.events.get(name)
-        return event is None or event.id is None
+        return event is None or event.id is None or "id" in event.assumed
 
     def events_numbered(self, event_id: int, sub_id: int | None = None) -> tuple[str, ...]:
         """Neutral names of the events with that number, the documented one first; empty when the data know none."""
@@ -267,9 +283,13 @@ class GatewayType(Part):
         """References that lead nowhere, with their place in the file; reads all parts."""
         yield from self._unknown_events()
         states, meanings = set(self.states), {signal.means for signal in self.signals}
+        yield from self._unknown_lines()
         for index, signal in enumerate(self.signals):
             if signal.means not in MEANINGS:
                 yield ("leds", "signals", index, "means"), f"no LED meaning is called {signal.means!r}"
+            for name in signal.unlike:
+                if name not in meanings:
+                    yield ("leds", "signals", index, "unlike"), f"no signal means {name!r}"
         for name, state in self.states.items():
             if name not in STATES:
                 yield ("states", name), f"no operating state is called {name!r}: it is one of {', '.join(STATES)}"
@@ -281,6 +301,18 @@ class GatewayType(Part):
         for index, cause in enumerate(self.causes):
             if cause.leads_to is not None and cause.leads_to not in states:
                 yield ("causes", index, "leads_to"), f"there is no state {cause.leads_to!r}"
+
+    def _unknown_lines(self) -> Iterator[tuple[Path_, str]]:
+        for index, signal in enumerate(self.signals):
+            for form_index, form in enumerate(signal.forms):
+                above = ("variants", form_index, "shows") if signal.variants else ("shows",)
+                for line in form.shows:
+                    if line not in self.lines:
+                        yield ("leds", "signals", index, *above, line), f"there is no LED {line!r}"
+        for key, modem in self.modems.items():
+            for line in (line for code in modem.codes for line in code.shows):
+                if line not in modem.leds:
+                    yield ("modems", key), f"the modem has no LED {line!r}"
 
     def _unknown_events(self) -> Iterator[tuple[Path_, str]]:
         for path, name in self._named_events():
@@ -307,10 +339,11 @@ class GatewayType(Part):
         try:
             return among[name]
         except KeyError:
-            raise _unknown(f"{self.name}: {kind}", name, among) from None
+            raise unknown_name(f"{self.name}: {kind}", name, among) from None
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is none of those `known`, with a suggestion."""
     names = list(dict.fromkeys(known))
     near = difflib.get_close_matches(name, names, 1)
     if near:
@@ -329,5 +362,5 @@ def from_file(file: Path) -> GatewayType:
         UsageError: with file, line and field of what is wrong.
     """
     product = build(GatewayType, read(file))
-    product._folder = file.parent  # noqa: SLF001 - set once, where the object is made
+    product._folder = file.parent
     return product

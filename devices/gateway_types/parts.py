@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 from devices.gateway_types.quantity import Seconds, Share, quantity
 
@@ -42,9 +42,21 @@ class Documented(Part):
         note: why, or what is contradictory.
     """
 
+    assumable: ClassVar[frozenset[str]] = frozenset()
+    """Names that may stand in `assumed` besides the fields."""
+
     source: Source
     assumed: tuple[str, ...] = ()
     note: str = ""
+
+    @field_validator("assumed")
+    @classmethod
+    def _assumed_is_there(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = {one.alias or name for name, one in cls.model_fields.items()} | cls.assumable
+        for name in names:
+            if name.split(".")[0] not in known:
+                raise ValueError(f"{name!r} cannot be assumed, it is none of {', '.join(sorted(known))}")
+        return names
 
 
 class Event(Documented):
@@ -92,10 +104,11 @@ class EventGroup(Documented):
     """Events that one section of a document lists together; what they share is said once.
 
     Attributes:
-        books: for events that name none of their own.
-        sub_id: likewise.
+        books: for events that name none of their own; `source`, `assumed` and `note` likewise.
         events: neutral name -> event.
     """
+
+    assumable = frozenset(Event.model_fields)
 
     books: tuple[Book, ...] = ("system",)
     events: dict[Name, Event]
@@ -107,9 +120,7 @@ class EventGroup(Documented):
             return data
         shared = {key: data[key] for key in ("source", "assumed", "note", "books") if key in data}
         shared.setdefault("books", ("system",))
-        events = {
-            name: shared | event if isinstance(event, dict) else event for name, event in data["events"].items()
-        }
+        events = {name: shared | event if isinstance(event, dict) else event for name, event in data["events"].items()}
         return data | {"events": events}
 
 
@@ -322,11 +333,3 @@ class BootPhase(Documented):
     phase: Literal["led_test", "initialising", "services_starting"]
     duration_s: Annotated[Seconds, Field(alias="duration")]
     leds: Name
-
-
-def listed(value: Any) -> Any:
-    """A single word where a list may stand is a list of one."""
-    return (value,) if isinstance(value, str) else value
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(listed)]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from devices.errors import Place, UsageError, UsageErrors
 
@@ -114,7 +115,7 @@ def build(model: type[Model], document: Document) -> Model:
 
 
 def _mistake(model: type[BaseModel], document: Document, error: Any) -> UsageError:
-    path = tuple(error["loc"])
+    path = _in_file(document, tuple(error["loc"]))
     shown = ".".join(str(part) for part in path) or "the file"
     if error["type"] == "extra_forbidden":
         known = _keys_at(model, path[:-1])
@@ -123,28 +124,42 @@ def _mistake(model: type[BaseModel], document: Document, error: Any) -> UsageErr
         return UsageError(f"{shown}: this key is unknown", place=document.place(path), hint=hint)
     if error["type"] == "missing":
         return UsageError(f"{shown}: this key is missing", place=document.place(path[:-1]))
+    if error["type"] in ("model_type", "dict_type"):
+        return UsageError(f"{shown}: keys with values are wanted here", place=document.place(path))
     message = error["msg"].removeprefix("Value error, ")
     return UsageError(f"{shown}: {message[:1].lower() + message[1:]}", place=document.place(path))
 
 
+def _in_file(document: Document, loc: Path_) -> Path_:
+    """The path without the names that pydantic adds for the branch of a union."""
+    path: Path_ = ()
+    for part in loc[:-1]:
+        if (*path, part) in document.lines:
+            path = (*path, part)
+    return path + loc[-1:]
+
+
 def _keys_at(model: type[BaseModel], path: Path_) -> list[str]:
     """Keys that the model allows at `path`, as far as they are found by following the fields' types."""
-    here: type[BaseModel] | None = model
+    here: type[BaseModel] | None = _model_in(model)
     for part in path:
         if here is None:
             return []
-        if isinstance(part, int):
-            continue
-        named = {one.alias or name: one for name, one in here.model_fields.items()}
-        if part not in named:
-            continue  # the key of a mapping of models
-        here = _model_in(named[str(part)].annotation)
-    return [] if here is None else [one.alias or name for name, one in here.model_fields.items()]
+        field_ = _fields(here).get(str(part))
+        if field_ is not None:  # else the key of a mapping, or the place in a list
+            here = _model_in(field_.annotation)
+    return [] if here is None else list(_fields(here))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {one.alias or name: one for name, one in model.model_fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        return (
+            _model_in(annotation.model_fields["root"].annotation) if issubclass(annotation, RootModel) else annotation
+        )
     for argument in getattr(annotation, "__args__", ()):
         found = _model_in(argument)
         if found is not None:

@@ -58,7 +58,7 @@ class PatternSpec(Part):
             return data
         kind, figures = next(iter(data.items()), ("", None))
         if len(data) != 1 or kind not in _FIELDS or not isinstance(figures, dict):
-            raise ValueError(f"a pattern is one of {', '.join(_FIELDS)}, such as {{blink: {{on: 250 ms, off: 250 ms}}}}")
+            raise ValueError(f"a pattern is one of {', '.join(_FIELDS)}, written like {{blink: {{on: 1 s, off: 1 s}}}}")
         unknown = sorted(set(figures) - set(_FIELDS[kind]))
         if unknown:
             raise ValueError(f"{kind} has no {unknown[0]!r}: it has {', '.join(_FIELDS[kind]) or 'no figures'}")
@@ -111,8 +111,15 @@ class Variant(Part):
     phase: Phase | None = None
 
 
+FIGURES = frozenset({"period", "duty", "on", "gap", "max", "others", "lasts"})
+"""What may be assumed of a pattern: its figures, and what LEDs do that the document does not name (others)."""
+
+
 class Signal(Documented):
     """What LEDs show, and what it means.
+
+    `assumed` holds the figures of the patterns that no document states; whoever judges a real device must not judge by
+    them.
 
     Attributes:
         means: neutral meaning.
@@ -126,8 +133,10 @@ class Signal(Documented):
         confidence: stated in the document; our reading of its wording; inferred.
     """
 
+    assumable = FIGURES
+
     means: Name
-    shows: dict[str, PatternSpec] = {}
+    shows: dict[str, PatternSpec] = Field(default_factory=dict)
     phase: Phase | None = None
     variants: tuple[Variant, ...] = ()
     alarm: bool = False
@@ -183,9 +192,11 @@ class ModemCode(Documented):
         alarm: something is wrong.
     """
 
+    assumable = FIGURES
+
     means: Name
     text_en: str
-    shows: dict[str, PatternSpec] = {}
+    shows: dict[str, PatternSpec] = Field(default_factory=dict)
     colour: str | None = None
     mode: Literal["extended", "simplified"] | None = None
     networks: tuple[str, ...] = ()
@@ -223,11 +234,3 @@ class Leds(Part):
 
     lines: dict[str, Line]
     signals: tuple[Signal, ...]
-
-    @model_validator(mode="after")
-    def _known_lines(self) -> Leds:
-        for signal in self.signals:
-            unknown = sorted(signal.lines - set(self.lines))
-            if unknown:
-                raise ValueError(f"the signal {signal.means!r} names the LED {unknown[0]!r}, which is not in 'lines'")
-        return self
