@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+pytest_plugins = ["pytester"]
+
 try:
     from hypothesis import HealthCheck, settings
 except ImportError:  # scenarios alone need no Hypothesis

@@ -21,16 +21,17 @@ from devices.backoffice.time_server import TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.gateway_types.model import GatewayType
-from devices.leds.lines import LedEdge, LedSource
 from devices.leds.vcd import VcdWriter
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
 from devices.meters.catalogue import make_meter
 from devices.meters.wired_station import WiredStation
-from devices.network.patch_field import PatchField
+from devices.network.patch_field import FrameSeen, PatchField
+from devices.network.router import Router
 from devices.ports.base import BytePort
+from devices.ports.led_lines import LedEdge, LedSource
 from devices.ports.memory import memory_pair
-from devices.protocols.sml.server_id import device_number
+from devices.protocols.sml.server_id import device_number, server_id
 from devices.rs485.bus import Rs485Bus
 
 
@@ -87,7 +88,7 @@ class _Builder:
         if self.bench.gateway.emulated:
             await self._plug_emulated(gateway_lmn, patched, maintenance)
         else:
-            self._sense_leds(open_leds(self.clock, self.bench.leds, None))
+            self._sense_leds(open_leds(self.clock, self.bench.leds, None, self._note))
         if self.bench.reference_meter is not None and "reference_meter" in self.needs:
             meter = self.bench.reference_meter
             self.rig.fitted_reference = await open_reference_meter(self.clock, meter, self.contact, self.stack)
@@ -143,7 +144,7 @@ class _Builder:
         )
 
     def _recording(self, dump: str, name: str) -> Path:
-        path = self.case.source.file.parent / dump
+        path = (self.case.source.file.parent / dump).resolve()
         if not path.exists():
             place = self.case.source.place(("given", "meters", name, "dump"))
             raise UsageError(f"the recording {dump!r} of meter {name!r} is not there", place=place)
@@ -162,9 +163,16 @@ class _Builder:
         wan, gateway_wan = memory_pair(self.clock, ("WAN", "gateway WAN"))
         han, gateway_han = memory_pair(self.clock, ("HAN", "gateway HAN"))
         if self.bench.patch_field is not None:
-            self.rig.fitted_patch_field = PatchField(self.clock, {"WAN": wan, "HAN": han})
-            self.stack.callback(self.rig.fitted_patch_field.close)
+            field = PatchField(self.clock, {"WAN": wan, "HAN": han}, on_frame=self._frame_seen)
+            self.stack.callback(field.close)
+            router = Router(lambda frame: field.send("WAN", frame))
+            field.listen("WAN", router.receive)
+            self.rig.fitted_patch_field = field
         return {"WAN": gateway_wan, "HAN": gateway_han}
+
+    def _frame_seen(self, frame: FrameSeen) -> None:
+        data = {"socket": frame.socket, "network": frame.network, "to": list(frame.forwarded_to)}
+        self.timeline.add("network", "frame", {**data, "hex": frame.data.hex()}, t=frame.t)
 
     def _maintenance(self) -> BytePort:
         if self.bench.maintenance is None:
@@ -201,12 +209,17 @@ class _Builder:
         )
         self.stack.push_async_callback(plug.close)
         self.contact.wire(plug.mains)
-        self._sense_leds(open_leds(self.clock, self.bench.leds, plug.leds))
+        if self.rig.fitted_patch_field is not None:
+            self.rig.fitted_patch_field.on_link = plug.link
+        self._sense_leds(open_leds(self.clock, self.bench.leds, plug.leds, self._note))
+
+    def _note(self, text: str) -> None:
+        self.timeline.add("note", "led_sensing", {"text": text})
 
     def _sense_leds(self, leds: LedSource | None) -> None:
         if leds is None:
             return
-        writer = VcdWriter(self.folder / "leds.vcd", leds.lines, leds.levels())
+        writer = VcdWriter(self.folder / "leds.vcd", leds.lines, leds.levels(), start=self.clock.seconds())
         self.stack.callback(lambda: writer.close(self.clock.seconds()))
 
         def seen(edge: LedEdge) -> None:
@@ -219,8 +232,10 @@ class _Builder:
         self.rig.fitted_leds = watch
 
 
-def _device(server_id: bytes) -> str:
+def _device(identity: bytes) -> str:
+    """The number of a meter where it stands for exactly these octets, else the octets (older ids begin with 09)."""
     try:
-        return device_number(server_id)
+        number = device_number(identity)
+        return number if server_id(number) == identity else identity.hex().upper()
     except ValueError:
-        return server_id.hex().upper()
+        return identity.hex().upper()

@@ -157,14 +157,14 @@ class GpioLeds(Written):
         chip: /dev/gpiochipN.
         lines: LED name -> line offset or line name.
         active_low: a lit LED pulls the line down.
-        debounce: edges closer than this are suppressed by the kernel.
+        debounce: edges closer than this are suppressed by the kernel; the analyser debounces by itself.
         bias: pull resistor.
     """
 
     chip: str
     lines: dict[str, int | str]
     active_low: bool = False
-    debounce: Duration = Field(default="2 ms", validate_default=True)
+    debounce: Duration = Field(default="0 s", validate_default=True)
     bias: Literal["as_is", "pull_up", "pull_down", "disabled"] = "as_is"
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 from devices.clock import Clock
 from devices.gateway_types.model import GatewayType
-from devices.leds.lines import LedSource
 from devices.ports.base import BytePort
+from devices.ports.led_lines import LedSource
 from firmware.config import GatewayCables, GatewayConfig, MeterProfile
 from firmware.gateway import EmulatedGateway
 from firmware.storage.memory import NonVolatileMemory
@@ -68,7 +69,7 @@ class EmulatedGatewayPlug:
             device_id=self.device_id,
             time_server=time_server,
             meters=tuple(MeterProfile(meter.device) for meter in meters),
-            options={**_periods(meters), **options},
+            options={**_periods(meters), **_plain(options)},
             lifecycle=lifecycle,
         )
         cables = GatewayCables(sockets.lmn, sockets.wan, sockets.han, sockets.maintenance)
@@ -83,10 +84,19 @@ class EmulatedGatewayPlug:
         else:
             self._gateway.power_off()
 
+    def link(self, socket: str, plugged: bool) -> None:
+        """A cable was plugged into one of its Ethernet sockets, or pulled."""
+        self._gateway.link(socket, plugged)
+
     async def close(self) -> None:
         """Take the gateway off the bench."""
         await self._gateway.close()
         self._memory.close()
+
+
+def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers with decimals come exact out of a scenario file; the gateway's options are floats."""
+    return {name: float(value) if isinstance(value, Decimal) else value for name, value in options.items()}
 
 
 def _periods(meters: Sequence[KnownMeter]) -> dict[str, Any]:

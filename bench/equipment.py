@@ -11,9 +11,9 @@ from bench.config import Leds, ModbusDevice, ReferenceMeter, Relay
 from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.leds.gpio import GpioLeds
-from devices.leds.lines import LedSource
 from devices.leds.vcd import RecordedLeds
 from devices.ports.base import LineSettings
+from devices.ports.led_lines import LedSource
 from devices.ports.pty import pty_pair
 from devices.power.energy_meter import EASTRON_SDM, ModbusEnergyMeter
 from devices.power.energy_meter_emulation import EmulatedEnergyMeter
@@ -108,8 +108,10 @@ def modbus_settings(device: ModbusDevice) -> ModbusRtu | ModbusTcp:
     return ModbusTcp(device.tcp.host, device.tcp.port)
 
 
-def open_leds(clock: Clock, leds: Leds | None, emulated: LedSource | None) -> LedSource | None:
-    """The source of LED edges, None when the bench does not see the LEDs."""
+def open_leds(
+    clock: Clock, leds: Leds | None, emulated: LedSource | None, note: Callable[[str], None]
+) -> LedSource | None:
+    """The source of LED edges, None when the bench does not see the LEDs; `note` is told what goes wrong in sensing."""
     if leds is None:
         return None
     if leds.gpio is not None:
@@ -121,6 +123,7 @@ def open_leds(clock: Clock, leds: Leds | None, emulated: LedSource | None) -> Le
             active_low=gpio.active_low,
             debounce_s=gpio.debounce.total_seconds(),
             bias=gpio.bias,
+            on_note=note,
         )
     if leds.recorded is not None:
         return RecordedLeds(clock, Path(leds.recorded))

@@ -98,12 +98,20 @@ class Display:
         self._bench_time = 0.0
         self._lit = dict.fromkeys(LEDS, False)
         self._drawn = 0.0
-        self._begin = wall_seconds()
+        self._begin = self._case_begin = wall_seconds()
+        self._real_time = bench.time == "real"
 
     def __enter__(self) -> Display:
         from rich.live import Live
 
-        self._live = Live(self._picture(), console=self._console, auto_refresh=False, transient=True)
+        # In real time long stretches pass without an event: there the display also goes on by itself.
+        self._live = Live(
+            get_renderable=self._picture,
+            console=self._console,
+            auto_refresh=self._real_time,
+            refresh_per_second=8,
+            transient=True,
+        )
         self._live.__enter__()
         return self
 
@@ -117,6 +125,7 @@ class Display:
         self._case, self._place, self._step = case, f"{number}/{total}", ""
         self._lit = dict.fromkeys(LEDS, False)
         self._bench_time = 0.0
+        self._case_begin = wall_seconds()
         self._draw(force=True)
 
     def end_case(self, result: CaseResult) -> None:
@@ -150,7 +159,7 @@ class Display:
         now = wall_seconds()
         if self._live is not None and (force or now - self._drawn >= REFRESH_S):
             self._drawn = now
-            self._live.update(self._picture(), refresh=True)
+            self._live.refresh()
 
     def _picture(self) -> Table:
         from rich.table import Table
@@ -166,11 +175,12 @@ class Display:
             if self._counts[verdict]:
                 counts.append(f"{self._counts[verdict]} {verdict}  ", style=style)
         table = Table.grid(padding=(0, 2))
-        table.add_row(Text("case", style="dim"), f"{self._place}  {self._case.key if self._case else ''}")
+        table.add_row(Text("case", style="dim"), Text(f"{self._place}  {self._case.key if self._case else ''}"))
         table.add_row(Text("LEDs", style="dim"), leds)
-        table.add_row(Text("step", style="dim"), self._step)
-        times = f"{_clock(self._bench_time)} bench   {_clock(wall_seconds() - self._begin)} wall   {self._bench.name}"
-        table.add_row(Text("time", style="dim"), times)
+        table.add_row(Text("step", style="dim"), Text(self._step))
+        bench_time = wall_seconds() - self._case_begin if self._real_time else self._bench_time
+        times = f"{_clock(bench_time)} bench   {_clock(wall_seconds() - self._begin)} wall   {self._bench.name}"
+        table.add_row(Text("time", style="dim"), Text(times))
         table.add_row(Text("so far", style="dim"), counts)
         return table
 

@@ -1,6 +1,8 @@
 """Compares stored registers with what an independent program printed for the same recording.
 
-The expected file has one line per list entry: ``OBIS#value#unit``; octet strings as text or as spaced hex octets.
+The expected file has one line per list entry: ``OBIS#value#unit``. The program, libsml's ``sml_server``, prints of an
+octet string the characters up to the first that is not printable and the rest as hexadecimal octets, and names no unit
+for it; everything else is an exact decimal with its unit.
 """
 
 from __future__ import annotations
@@ -47,9 +49,11 @@ class Agreement:
 def read_expected(path: Path) -> tuple[Expected, ...]:
     """The lines of `path`; blank lines are passed over."""
     try:
-        lines = path.read_text(encoding="latin-1").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise BenchError(f"the expected registers {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BenchError(f"the expected registers {path} are no UTF-8: {error.reason}") from error
     entries = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -74,14 +78,26 @@ def agreement(rows: Sequence[dict[str, Any]], expected: Sequence[Expected]) -> A
 
 
 def _same(row: dict[str, Any], line: Expected) -> bool:
-    if (row["unit"] or "") != line.unit:
+    if row.get("kind") == "octets":
+        return line.unit == "" and printed(bytes.fromhex(row["value"])) == line.value
+    unit = row["unit"] or ""
+    if line.unit not in (unit, *_PRINTED_UNITS.get(unit, ())):
         return False
     try:
         return Decimal(str(row["value"])) == Decimal(line.value)
     except InvalidOperation:
-        pass
-    stored = str(row["value"])
-    if stored == line.value:
-        return True
-    squeezed = line.value.replace(" ", "")
-    return stored.lower() == squeezed.lower() or stored.encode("latin-1", "replace").hex() == squeezed.lower()
+        return str(row["value"]) == line.value
+
+
+_PRINTED_UNITS = {"deg": ("°", "Â°")}
+"""Unit -> how libsml's program prints it otherwise; its degree sign is encoded twice."""
+
+
+def printed(octets: bytes) -> str:
+    """An octet string as libsml's program prints it."""
+    text = ""
+    for place, octet in enumerate(octets):
+        if not 0x20 < octet < 0x7F:
+            return text + "".join(f"{rest:02x} " for rest in octets[place:])
+        text += chr(octet)
+    return text

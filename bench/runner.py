@@ -102,14 +102,19 @@ def not_applicable(case: Case, bench: BenchFile) -> str | None:
 def run_case(
     case: Case, bench: BenchFile, folder: Path, *, seed: int, replay: list[str], progress: Progress | None = None
 ) -> CaseResult:
-    """Run `case` and leave its evidence in `folder`, which is made. Never raises for what the case does.
+    """Run `case` and leave its evidence in `folder`, which is made.
+
+    Whatever the case does ends in its verdict; BenchError is raised only when no evidence can be written.
 
     Args:
         seed: of all randomness.
         replay: command that repeats this case, for the report.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_scenario(case, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_scenario(case, folder)
+    except OSError as error:
+        raise BenchError(f"the case's folder {folder} cannot be made: {error.strerror}") from error
     result = CaseResult(case)
     begin = wall_seconds()
     main = _Run(case, bench, folder, seed, progress or Progress(), result)

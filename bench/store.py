@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from bench.scenario.loader import Case
 from devices.errors import BenchError, Place, UsageError
@@ -58,21 +55,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_scenario(case: Case, folder: Path) -> None:
-    """Keep the scenario file as it was, and the parameters of this case, in the case's folder."""
+    """Keep the scenario as it was read, and the parameters of this case, in the case's folder."""
+    told = {"case": case.key, "suite": case.suite, "gateway": case.gateway, "parameters": case.parameters}
+    head = [f"# {name}: {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in told.items()]
     try:
-        text = case.source.file.read_text(encoding="utf-8")
-        head = yaml.safe_dump(
-            {"case": case.key, "suite": case.suite, "gateway": case.gateway, "parameters": _plain(case.parameters)},
-            allow_unicode=True,
-            sort_keys=False,
-        )
-        commented = "".join(f"# {line}\n" for line in head.splitlines())
-        (folder / "scenario.yaml").write_text(f"{commented}{text}", encoding="utf-8")
+        (folder / "scenario.yaml").write_text("\n".join([*head, case.source.text]), encoding="utf-8")
     except OSError as error:
         raise BenchError(f"the case's folder {folder} cannot be written: {error.strerror}") from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return str(value) if isinstance(value, Decimal) else value

@@ -65,15 +65,19 @@ class Options:
     clock_drift_ppm: float = 0.0
     """How much too fast the gateway's oscillator runs."""
     rtc_reserve_s: float = 0.0
-    """How long the real time clock runs without mains; 0: as the type says, or 48 h where it does not."""
+    """How long the real time clock runs without mains; 0: as the type says."""
     ntp_poll_interval_s: float = 3600.0
     """Time between two good synchronisations."""
     ntp_retry_interval_s: float = 60.0
     """Time to the next attempt after a bad one; the protocol allows one per minute (wan-core 7.5)."""
     ntp_answer_wait_s: float = 10.0
     """How long an answer is waited for; later than 9 s it is ignored (wan-core 7.5)."""
-    sync_warn_after_s: float = 4 * 3600.0
-    """Age of the last synchronisation from which the gateway warns (holdover)."""
+    sync_warn_after_s: float = 0.0
+    """Age of the last synchronisation from which the gateway warns (holdover); 0: as the type says."""
+    sync_max_interval_s: float = 0.0
+    """Longest time without synchronisation; 0: as the type says."""
+    time_invalid_policy: str = "type"
+    """What happens to values while the time is invalid: ``mark``, ``stop`` or ``type`` (as the gateway type says)."""
     ntp_earliest: str = "2020-01-01T00:00:00+00:00"
     """Time stamps before this are not believed."""
     ntp_latest: str = "2099-12-31T23:59:59+00:00"
@@ -114,6 +118,8 @@ class Options:
     """Time between two tests whether HAN and WAN are separated."""
     separation_wait_s: float = 0.5
     """How long the far socket is listened to after a probe."""
+    wan_router: str = "192.0.2.1"
+    """Address of the router in the WAN, by which the gateway knows that network again."""
     integrity_check_interval_s: float = 300.0
     """Time between two runtime integrity checks, where the product has no period of its own."""
     integrity_check_readings: int = 20_000
@@ -145,8 +151,7 @@ class GatewayConfig:
         options: overrides of fields of :class:`Options` by name.
         lifecycle: ``delivered`` (no profile installed yet) or ``operational``.
         consumers: ids of the consumers, each of whom has a log of his own.
-        software: version of the software as delivered; empty: as the type's data say, or "1.0.0".
-        seed: for messages; randomness comes from the given generator.
+        software: version of the software as delivered; empty: as the type's data say.
     """
 
     device_id: str = "ESBE0000000001"
@@ -156,7 +161,6 @@ class GatewayConfig:
     lifecycle: Lifecycle = "operational"
     consumers: tuple[str, ...] = ("consumer-1",)
     software: str = ""
-    seed: int = 0
 
 
 def options_from(overrides: Mapping[str, Any], base: Options | None = None) -> Options:

@@ -77,7 +77,10 @@ class Control:
 
         Where the product marks values while the time is invalid, that alone does not stop capture.
         """
-        if self.unit.product.choice("time_invalid_policy", "stop") == "mark":
+        policy = self.unit.options.time_invalid_policy
+        if policy == "type":
+            policy = self.unit.product.choice("time_invalid_policy", "stop")
+        if policy == "mark":
             return self.states.effects_without(TIME_CAUSES).capture
         return self.states.effects.capture
 

@@ -46,12 +46,13 @@ class Display:
         """An update is being installed."""
         self._show("update", self._product.signal("updating") if on else (), _UPDATE)
 
-    def ports(self, dark: frozenset[str]) -> None:
-        """Link LEDs of the Ethernet sockets: lit but for `dark` ones (their cables are plugged in, assumed)."""
+    def ports(self, linked: frozenset[str], dark: frozenset[str]) -> None:
+        """Link LEDs of the Ethernet sockets: lit where a cable is plugged in, but for `dark` ones."""
         for socket in SOCKETS:
             line = f"{socket}.link"
             if line in self._panel.lines:
-                self._panel.show(f"port {socket}", constant([line], lit=socket not in dark), priority=_PORTS)
+                lit = socket in linked and socket not in dark
+                self._panel.show(f"port {socket}", constant([line], lit=lit), priority=_PORTS)
 
     def dark(self) -> None:
         """All signals end."""

@@ -87,6 +87,15 @@ class EmulatedGateway:
         self._end()
         self._unit.rtc.mains_lost()
 
+    def link(self, socket: str, plugged: bool) -> None:
+        """A cable with a device at its other end was plugged into an Ethernet socket, HAN, CLS or WAN, or pulled."""
+        if plugged:
+            self._unit.linked.add(socket)
+        else:
+            self._unit.linked.discard(socket)
+        if self._session is not None:
+            self._session.refresh_ports()
+
     async def close(self) -> None:
         """Take the gateway off the bench. Raises what failed in the emulation itself, if anything did."""
         self.power_off()

@@ -9,24 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from devices.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class LedEdge:
-    """One LED goes on or off; same shape as the bench's own edge.
-
-    Attributes:
-        t: seconds on the laboratory's clock.
-        line: name of the LED as printed on the device.
-        lit: True when it goes on.
-    """
-
-    t: float
-    line: str
-    lit: bool
+from devices.ports.led_lines import EdgeListener, LedEdge
 
 
 @dataclass(frozen=True)
@@ -86,7 +71,7 @@ class _Playing:
 
 
 class LedPanel:
-    """The LEDs of one gateway; fulfils ``devices.leds.lines.LedSource``.
+    """The LEDs of one gateway; fulfils `devices.ports.led_lines.LedSource`.
 
     It outlives power cuts, as the soldered parts do; `dark` is what the loss of the supply does to it.
 
@@ -102,14 +87,14 @@ class LedPanel:
         self._telling = False
         self._signals: dict[str, _Playing] = {}
         self._winner: dict[str, _Playing | None] = dict.fromkeys(self.lines, None)
-        self._listeners: list[Callable[[Any], None]] = []
+        self._listeners: list[EdgeListener] = []
         self._order = 0
 
     def levels(self) -> dict[str, bool]:
         """Which LEDs are lit now."""
         return dict(self._levels)
 
-    def subscribe(self, listener: Callable[[Any], None]) -> Callable[[], None]:
+    def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` with every LedEdge from now on; returns the function that ends it."""
         self._listeners.append(listener)
 

@@ -14,6 +14,8 @@ LONGEST_ROUND_TRIP_S = 9.0
 """An answer that took longer is ignored (wan-core 7.5)."""
 LARGEST_JUMP_S = 1000.0
 """A synchronised clock does not follow a jump larger than this (wan-core 7.5)."""
+STRATA = range(1, 16)
+"""Strata of synchronised servers; 0 tells to stay away, 16 that the time is not known (RFC 5905, 7.3)."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class NtpClient:
             ("origin", packet.origin != nonce),
             ("mode", packet.mode is not Mode.SERVER),
             ("version", packet.version < 4),
-            ("unsynchronised", packet.leap is Leap.UNSYNCHRONISED),
+            ("unsynchronised", packet.leap is Leap.UNSYNCHRONISED or packet.stratum not in STRATA),
             ("date_range", not self._dates.earliest_us <= transmitted_us <= self._dates.latest_us),
             ("jump", synced and abs(offset_us) > LARGEST_JUMP_S * 1e6),
         )

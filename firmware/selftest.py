@@ -149,20 +149,20 @@ class SelfTest:
             broken = self._control.journal.broken()
             if broken:
                 findings.append(Finding("storage_integrity", f"log entry {broken[0]} does not fit its hash"))
-            if log and not at_start and not await self._separation.test():
-                findings.append(Finding(SeparationWatch.CAUSE, "WAN and HAN are joined"))
+            if log and not at_start and (wiring := await self._separation.test()) is not None:
+                findings.append(wiring)
         finally:
             self._running = False
-        if log:
-            self._tell(findings)
+        self._conclude(findings, log=log)
         for finding in findings:
             self._draw(finding)
         return findings
 
-    def _tell(self, findings: list[Finding]) -> None:
-        """Log the result, and draw the consequence of what has none of its own."""
+    def _conclude(self, findings: list[Finding], *, log: bool) -> None:
+        """Log the result where that is wanted, and draw the consequence of what has none of its own."""
         if not findings:
-            self._control.event("selftest_passed")
+            if log:
+                self._control.event("selftest_passed")
             return
         severe = [one for one in findings if one.critical]
         errors = "; ".join(one.detail for one in findings)
@@ -174,7 +174,7 @@ class SelfTest:
         }
         rule = self._unit.product.rule("selftest_critical", "selftest")
         alone = any(self._unit.product.rule(one.cause, "selftest") is None for one in severe)
-        if rule is None or not alone or "selftest_failed" not in rule.events:
+        if log and (rule is None or not alone or "selftest_failed" not in rule.events):
             self._control.event("selftest_failed", outcome="failure", **told)
         if alone:
             self._control.cause("selftest_critical", via="selftest", **told)

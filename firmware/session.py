@@ -161,14 +161,15 @@ class Session:
         if shown is not None:
             return shown
         known = [to_us(datetime.fromisoformat(self.unit.options.ntp_earliest))]
-        known.extend(row[0] for row in self.unit.memory.query("SELECT MAX(time_us) FROM log") if row[0] is not None)
+        for latest in ("SELECT MAX(time_us) FROM log", "SELECT MAX(capture_us) FROM reading"):
+            known.extend(row[0] for row in self.unit.memory.query(latest) if row[0] is not None)
         return max(known)
 
     def _time_keeper(self) -> TimeKeeper:
         unit, options = self.unit, self.unit.options
         limits = TimeLimits(
-            max_interval_s=unit.product.number("sync_max_interval", 36 * 3600.0),
-            warn_after_s=unit.product.number("sync_warning_after", options.sync_warn_after_s),
+            max_interval_s=options.sync_max_interval_s or unit.product.number("sync_max_interval", 36 * 3600.0),
+            warn_after_s=options.sync_warn_after_s or unit.product.number("sync_warning_after", 4 * 3600.0),
             tolerance_s=unit.product.number("deviation_share", 0.03) * self._shortest_period_s(),
             poll_s=options.ntp_poll_interval_s,
             retry_s=options.ntp_retry_interval_s,
@@ -207,9 +208,12 @@ class Session:
         """What the product does about a finding of the boot loader; False: the boot ends here."""
         once = self.unit.product.choice("integrity_restarts_once", "false") == "true"
         first = self.unit.memory.setting("integrity_suspect") is None
+        cause = finding.cause
+        if cause == "kernel_corrupt" and self.unit.product.rule(cause) is None:
+            cause = "firmware_integrity"  # the secure start checks all components ([PPC] 4.4)
         # found for the first time it is reported and the device restarts; found again it is final ([CASA] 8)
-        restarts = finding.cause == "firmware_integrity" and once and first
-        self.control.cause(finding.cause, via="runtime" if restarts else "boot_check", reason=finding.detail)
+        restarts = cause == "firmware_integrity" and once and first
+        self.control.cause(cause, via="runtime" if restarts else "boot_check", reason=finding.detail)
         return self.control.states.effects.services and not self._going_down
 
     def _partition_age(self) -> None:
@@ -313,7 +317,7 @@ class Session:
         if self.phase == "ready" or not states.effects.services:
             phase = "together" if gravest is None else gravest.parameters.get("phase", "together")
             self.display.state(new, variant, phase)
-            self._refresh_ports()
+            self.refresh_ports()
         if not states.effects.services:
             self._stop_services()
             return
@@ -321,8 +325,10 @@ class Session:
             self.registration.fill_gaps()
         self.refresh_bus()
 
-    def _refresh_ports(self) -> None:
-        self.display.ports(self.control.states.effects.dark_sockets)
+    def refresh_ports(self) -> None:
+        """Link LEDs of the sockets: what is plugged in, and what the state takes away."""
+        if self.phase == "ready" or not self.control.states.effects.services:
+            self.display.ports(frozenset(self.unit.linked), self.control.states.effects.dark_sockets)
 
     def _time_changed(self) -> None:
         self.refresh_bus()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from devices.clock import Clock
@@ -39,6 +39,7 @@ class Unit:
         rtc: the buffered clock.
         config: what it was told.
         options: assumed defaults after overrides.
+        linked: Ethernet sockets at which a device is plugged in: HAN, CLS, WAN; it changes as people plug.
     """
 
     clock: Clock
@@ -50,6 +51,7 @@ class Unit:
     rtc: RealTimeClock
     config: GatewayConfig
     options: Options
+    linked: set[str] = field(default_factory=lambda: {"HAN", "CLS", "WAN"})
 
     @property
     def hardware_serial(self) -> str:

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,7 @@ def cases_of(source: Source, gateways: Sequence[str] = ALL, suite: str = "") -> 
     per_gateway = _per_gateway(header["per_gateway"], source)
     _check_placeholders(source, variants[0], per_gateway)
     cache: dict[str, Scenario] = {}
+    checked: set[tuple[str, str]] = set()
     cases = []
     for gateway in _meant(body, source):
         if gateway not in gateways:
@@ -148,6 +150,9 @@ def cases_of(source: Source, gateways: Sequence[str] = ALL, suite: str = "") -> 
             token = repr(filled)
             if token not in cache:
                 cache[token] = _validate(filled, source)
+            if (token, gateway) not in checked:
+                checked.add((token, gateway))
+                _check_steps(cache[token], gateway, source)
             cases.append(Case(cache[token], source, gateway, variant, suite))
     return cases
 
@@ -193,13 +198,19 @@ def _variants(parameters: Any, source: Source) -> list[dict[str, Any]]:
 
 
 def _matching_files(patterns: Any, source: Source, place: Place) -> list[str]:
-    """Files that match, relative to the scenario; of two with the same name the first pattern's wins."""
+    """Files that match, relative to the scenario; of two with the same name the first pattern's wins.
+
+    A pattern that begins with ``!`` leaves out the files of that name.
+    """
     if isinstance(patterns, str):
         patterns = [patterns]
     found: dict[str, str] = {}
     base = source.file.parent
-    for pattern in patterns:
-        folder, _, name = str(pattern).rpartition("/")
+    for pattern in map(str, patterns):
+        if pattern.startswith("!"):
+            found = {name: file for name, file in found.items() if not fnmatchcase(name, pattern[1:])}
+            continue
+        folder, _, name = pattern.rpartition("/")
         for file in sorted((base / folder).glob(name)) if (base / folder).is_dir() else []:
             found.setdefault(file.name, f"{folder}/{file.name}" if folder else file.name)
     if not found:
@@ -279,10 +290,6 @@ def _validate(filled: dict[str, Any], source: Source) -> Scenario:
     except ValidationError as error:
         raise UsageErrors(list(translate(error, source, Scenario, extra=_HEADER))) from None
     errors = []
-    for index, step in enumerate(scenario.steps):
-        errors += [UsageError(text, place=source.place(("steps", index))) for text in step.check(scenario)]
-    for index, watch in enumerate(scenario.watch):
-        errors += [UsageError(text, place=source.place(("watch", index))) for text in watch.step.check(scenario)]
     if "emulated" in scenario.all_needs() and "emulated" not in scenario.needs:
         first = next(index for index, step in enumerate(scenario.steps) if "emulated" in step.needs())
         errors.append(
@@ -295,3 +302,15 @@ def _validate(filled: dict[str, Any], source: Source) -> Scenario:
     if errors:
         raise UsageErrors(errors)
     return scenario
+
+
+def _check_steps(scenario: Scenario, gateway: str, source: Source) -> None:
+    """What only the whole scenario can tell, and that `gateway` knows the events and states which are named for it."""
+    meant = scenario.model_copy(update={"gateways": (gateway,)})
+    errors = []
+    for index, step in enumerate(scenario.steps):
+        errors += [UsageError(text, place=source.place(("steps", index))) for text in step.check(meant)]
+    for index, watch in enumerate(scenario.watch):
+        errors += [UsageError(text, place=source.place(("watch", index))) for text in watch.step.check(meant)]
+    if errors:
+        raise UsageErrors(errors)

@@ -38,12 +38,14 @@ class Source:
 
     Attributes:
         file: the file as named by the user.
+        text: what stands in it.
         data: mappings as dict, sequences as list, scalars as str, int, Decimal, bool or None.
         places: path into the data -> (line, column) of the value, from 1.
         keys: path into the data -> (line, column) of its key.
     """
 
     file: Path
+    text: str
     data: Any
     places: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
@@ -91,7 +93,7 @@ def parse(text: str, file: Path) -> Source:
         raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", place=Place(file)) from None
     finally:
         loader.dispose()
-    source = Source(file, None)
+    source = Source(file, text, None)
     if node is not None:
         source.data = _convert(node, (), source, 0)
     return source

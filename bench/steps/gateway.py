@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
+from bench.quantity import Duration, text_of
 from bench.records import BOOKS
 from bench.steps.base import ExpectingStep, Step
+from bench.steps.counting import Count, Counted
 from bench.steps.leds import MeaningShown
 from bench.verdict import Verdict
+from devices.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -48,6 +52,9 @@ class InState:
 async def state_evidence(rig: Rig, state: str) -> list[Look]:
     """One look per kind of evidence that the gateway type names for `state`: LEDs, log entries."""
     definition = rig.gateway_type.state(state)
+    if definition.assumed:
+        what = ", ".join(definition.assumed)
+        rig.assume(f"operating state {state}", what, definition.source, definition.note or "not in the document")
     looks = []
     if definition.leds is not None:
         looks.append(await MeaningShown(definition.leds).look(rig))
@@ -115,6 +122,10 @@ class FaultStep(Step):
     """Make a fault that only an emulated gateway can have made for it, through its maintenance port.
 
     The first key is the name of the fault, the others are its fields: ``fault: {do: fill_log, book: consumer}``.
+
+    Attributes:
+        do: name of the fault, or of what somebody else would do with the gateway.
+        refused: the gateway must refuse it, as it must an update in some states.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -125,21 +136,33 @@ class FaultStep(Step):
     base_needs: ClassVar[frozenset[str]] = frozenset({"emulated"})
 
     do: str
+    refused: Literal[True] | None = None
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of the fault."""
-        return dict(self.model_extra or {})
+        """The fields of the fault; a number with decimals comes exact out of the file and goes out as a float."""
+        extra = self.model_extra or {}
+        return {name: float(value) if isinstance(value, Decimal) else value for name, value in extra.items()}
 
     def sentence(self) -> str:
         fields = ", ".join(f"{name} {value}" for name, value in self.fields.items())
-        return f"Inside the emulated gateway: {self.do.replace('_', ' ')}{' (' + fields + ')' if fields else ''}."
+        text = f"Inside the emulated gateway: {self.do.replace('_', ' ')}{' (' + fields + ')' if fields else ''}"
+        return text + (", which it must refuse." if self.refused else ".")
 
     async def run(self, rig: Rig) -> Outcome:
+        if self.refused:
+            return await self._expect_refusal(rig)
         answer = await rig.maintenance.do(self.do, **self.fields)
         rig.timeline.add("maintenance", self.do, self.fields)
         detail = {name: value for name, value in answer.items() if name not in ("id", "ok")}
         return Outcome(Verdict.NONE, seen=", ".join(f"{name} {value}" for name, value in detail.items()))
+
+    async def _expect_refusal(self, rig: Rig) -> Outcome:
+        try:
+            await rig.maintenance.do(self.do, **self.fields)
+        except UsageError as error:
+            return Outcome(Verdict.PASS, "refused", str(error))
+        return Outcome(Verdict.FAIL, "refused", "carried out", f"the gateway carried out {self.do!r}")
 
 
 class SelfTestStep(Step):
@@ -182,6 +205,9 @@ class NetworkStep(Step):
         swap: two sockets whose cables are exchanged.
         plug: socket whose cable is put in.
         unplug: socket whose cable is pulled.
+        socket: count the frames that come out of this socket (with ``frames`` and ``over``).
+        frames: how many there must be.
+        over: for so long from now on.
     """
 
     key: ClassVar[str] = "network"
@@ -193,12 +219,17 @@ class NetworkStep(Step):
     swap: tuple[str, str] | None = None
     plug: str | None = None
     unplug: str | None = None
+    socket: str | None = None
+    frames: Counted | None = None
+    over: Duration | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> NetworkStep:
-        said = self.model_dump(exclude_none=True)
+        said = self.model_dump(exclude_none=True, exclude={"frames", "over"})
         if len(said) != 1:
-            raise ValueError("say exactly one of join, separate, swap, plug, unplug")
+            raise ValueError("say exactly one of join, separate, swap, plug, unplug, socket")
+        if not (self.socket is None) == (self.frames is None) == (self.over is None):
+            raise ValueError("'socket' needs 'frames' and 'over', such as {socket: HAN, frames: none, over: 10 min}")
         sockets = next(iter(said.values()))
         for socket in [sockets] if isinstance(sockets, str) else sockets:
             if socket not in ("WAN", "HAN", "CLS"):
@@ -209,10 +240,14 @@ class NetworkStep(Step):
         for verb, pair in (("Join", self.join), ("Separate", self.separate), ("Exchange the cables of", self.swap)):
             if pair is not None:
                 return f"{verb} {pair[0]} and {pair[1]} at the patch field."
+        if self.over is not None:
+            return f"Expect that {self.frames} frames come out of the socket {self.socket} within {text_of(self.over)}."
         return f"Plug in the cable of {self.plug}." if self.plug else f"Pull the cable of {self.unplug}."
 
     async def run(self, rig: Rig) -> Outcome:
         field = rig.patch_field
+        if self.frames is not None and self.over is not None:
+            return await _count_frames(rig, self.socket or "", self.frames, self.over.total_seconds())
         if self.join is not None:
             field.join(*self.join)
         elif self.separate is not None:
@@ -225,3 +260,13 @@ class NetworkStep(Step):
             field.plugged(self.unplug, False)
         rig.timeline.add("network", "patched", self.model_dump(exclude_none=True, mode="json"))
         return Outcome(Verdict.NONE)
+
+
+async def _count_frames(rig: Rig, socket: str, wanted: Count, over_s: float) -> Outcome:
+    begin = rig.clock.seconds()
+    await rig.sleep_until(begin + over_s)
+    number = len(rig.timeline.select("network", "frame", since=begin, socket=socket))
+    expected, seen = f"{wanted} frames", f"{number} frames out of {socket}"
+    if number in wanted:
+        return Outcome(Verdict.PASS, expected, seen)
+    return Outcome(Verdict.FAIL, expected, seen, f"{seen} in {text_of(over_s)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
@@ -10,9 +11,10 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bench.expect import Condition, Look, Measurement, Truth
 from bench.patterns import WrittenPattern, parse_written, pattern_of
+from bench.quantity import Duration, text_of
 from bench.steps.base import ExpectingStep
 from devices.leds.groups import Relation
-from devices.leds.pattern import Match, matches
+from devices.leds.pattern import Blink, Match, Off, On, matches
 from devices.leds.reading import Reading
 
 if TYPE_CHECKING:
@@ -69,8 +71,9 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
     seen = ", ".join(f"{line} {reading.pattern}" for line, reading in readings.items())
     checks = [rig.leds.next_check(line, now) for line in readings]
     again = min((check for check in checks if check is not None), default=None)
-    if Match.NO not in matches and phase is not None and len(readings) > 1:
-        group = rig.leds.group(tuple(readings), now)
+    moving = tuple(line for line, reading in readings.items() if not isinstance(reading.pattern, On | Off))
+    if Match.NO not in matches and phase is not None and len(moving) > 1:  # steady LEDs have no phase
+        group = rig.leds.group(moving, now)
         matches.append(_phase_match(group.relation, phase))
         seen += f", {group.relation.value}"
     truth = _truth(matches)
@@ -79,11 +82,18 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         if now < ripe:
             return Look(Truth.UNDECIDED, seen, ripe)
     figures = tuple(
-        Measurement(f"{line} {figure.name}", round(figure.value, 6), figure.unit, figure.uncertainty, None, now)
+        Measurement(
+            f"{line} {figure.name}", round(figure.value, 6), figure.unit, _rounded(figure.uncertainty), None, now
+        )
         for line, reading in readings.items()
         for figure in reading.figures
     )
     return Look(truth, seen, again, figures)
+
+
+def _rounded(uncertainty: float | None) -> float | None:
+    """An uncertainty is stated with two digits; time stamps are not finer than a microsecond."""
+    return None if uncertainty is None else max(float(f"{uncertainty:.2g}"), 1e-6)
 
 
 def _truth(matches: Sequence[Match]) -> Truth:
@@ -151,6 +161,83 @@ def look_at_meanings(rig: Rig, signals: Sequence[Signal]) -> Look:
     return Look(Truth.NO, looks[0].seen, again)
 
 
+@dataclass(frozen=True)
+class Lasted:
+    """The LEDs have shown something that is over now, and it lasted from `least_s` to `most_s`.
+
+    It is looked for since the mains came back, at most as far back as edges are kept.
+
+    Attributes:
+        shown: what they showed, as a look at patterns or at a meaning.
+        least_s: shortest right duration, seconds.
+        most_s: longest right one.
+    """
+
+    shown: LinesShow | MeaningShown
+    least_s: float
+    most_s: float
+    settle_s: float = 12.0
+
+    def sentence(self) -> str:
+        return f"{self.shown.sentence()} lasted {text_of(self.least_s)} to {text_of(self.most_s)}"
+
+    async def look(self, rig: Rig) -> Look:
+        now = rig.clock.seconds()
+        again = rig.leds.next_check(None, now)
+        spans = [(wanted, span) for wanted in self._forms(rig) if (span := _last_ended(rig, wanted)) is not None]
+        if not spans:
+            return Look(Truth.NO, "it was not seen, or is not over", again)
+        wanted, (begin, end) = max(spans, key=lambda one: one[1][1])
+        limit = f"{text_of(self.least_s)} to {text_of(self.most_s)}"
+        name = f"duration on {' '.join(line for line, _ in wanted)}"
+        figure = Measurement(name, round(end - begin, 6), "s", None, limit, now)
+        good = self.least_s <= end - begin <= self.most_s
+        seen = f"it lasted {text_of(round(end - begin, 3))}"
+        return Look(Truth.YES if good else Truth.NO, seen, again, (figure,))
+
+    def _forms(self, rig: Rig) -> list[Sequence[tuple[str, Judge]]]:
+        if isinstance(self.shown, LinesShow):
+            return [[(line, pattern.fits) for line, pattern in self.shown.patterns]]
+        forms = [form for signal in rig.gateway_type.signals_for(self.shown.meaning) for form in signal.forms]
+        return [[(line, _judge(spec)) for line, spec in form.shows.items() if line in rig.leds.lines] for form in forms]
+
+
+def _last_ended(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> tuple[float, float] | None:
+    """Begin and end of the last time at which all these LEDs fitted together, None when there was none that is over.
+
+    The dark part of a blink that nothing follows belongs to the blink.
+    """
+    now = rig.clock.seconds()
+    starts = [event.t for event in rig.timeline.select("power", "on")]
+    window = now - (starts[-1] if starts else 0.0)
+    shared: list[tuple[float, float]] | None = None
+    for line, judge in wanted:
+        own = []
+        found = rig.leds.segments(line, window)
+        for index, reading in enumerate(found):
+            follower = found[index + 1] if index + 1 < len(found) else None
+            begin, end = reading.start, reading.end if follower is not None else math.inf
+            if follower is not None and isinstance(reading.pattern, Blink) and isinstance(follower.pattern, Off):
+                end += _dark_part(reading.pattern)
+            before = found[index - 1].pattern if index else None
+            if isinstance(reading.pattern, Off) and isinstance(before, Blink):
+                begin += _dark_part(before)
+            if judge(reading) is Match.YES:
+                own.append((begin, end))
+        shared = own if shared is None else _overlaps(shared, own)
+    ended = [span for span in shared or () if span[1] < math.inf]
+    return ended[-1] if ended else None
+
+
+def _dark_part(blink: Blink) -> float:
+    return (blink.period_s or 0.0) * (1 - (blink.duty or 0.0))
+
+
+def _overlaps(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    common = [(max(a[0], b[0]), min(a[1], b[1])) for a in first for b in second]
+    return sorted(span for span in common if span[0] < span[1])
+
+
 LIMITED_FACTOR = 1.5
 """A blink that goes on for ever is believed once it has lasted so many times as long as any limited one."""
 
@@ -176,6 +263,7 @@ class LedsStep(ExpectingStep):
         shows: vendor-neutral meaning, such as starting, ready, restricted, stopped; ``alarm`` is any alarm.
         pwr: pattern of the LED PWR; the other three likewise.
         phase: how the named LEDs stand to each other: together, alternating or either.
+        lasted: it is over, and its duration lay between these two; counted since the mains came back.
     """
 
     key: ClassVar[str] = "leds"
@@ -191,7 +279,15 @@ class LedsStep(ExpectingStep):
     han_link: LedPattern | None = Field(default=None, alias="HAN.link")
     cls_link: LedPattern | None = Field(default=None, alias="CLS.link")
     wan_link: LedPattern | None = Field(default=None, alias="WAN.link")
+    han_traffic: LedPattern | None = Field(default=None, alias="HAN.traffic")
+    cls_traffic: LedPattern | None = Field(default=None, alias="CLS.traffic")
+    wan_traffic: LedPattern | None = Field(default=None, alias="WAN.traffic")
     phase: str | None = None
+    lasted: tuple[Duration, Duration] | None = None
+
+    @property
+    def watchable(self) -> bool:
+        return self.lasted is None
 
     @model_validator(mode="after")
     def _one_thing(self) -> LedsStep:
@@ -201,6 +297,9 @@ class LedsStep(ExpectingStep):
             len(self._patterns) < 2 or self.phase not in ("together", "alternating", "either")
         ):
             raise ValueError("'phase' is together, alternating or either, of two or more LEDs")
+        bounds = self.lasted
+        if bounds is not None and (bounds[0] > bounds[1] or self.hold is not None or self.shows == "alarm"):
+            raise ValueError("'lasted' is the shortest and the longest right time of one pattern, without 'for'")
         return self
 
     @property
@@ -229,6 +328,7 @@ class LedsStep(ExpectingStep):
     def condition(self) -> Condition:
         if self.shows == "alarm":
             return AlarmShown()
-        if self.shows is not None:
-            return MeaningShown(self.shows)
-        return LinesShow(self._patterns, self.phase)
+        shown = LinesShow(self._patterns, self.phase) if self.shows is None else MeaningShown(self.shows)
+        if self.lasted is not None:
+            return Lasted(shown, *(bound.total_seconds() for bound in self.lasted))
+        return shown

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from bench.expect import Condition, Look, Truth
 from bench.steps.base import ExpectingStep
@@ -30,27 +30,35 @@ class LogCondition:
         event: neutral name of the event.
         count: how many entries there must be.
         parameters: what they must carry.
+        number: the product's number, ``10064`` or ``15002/1``; None: any.
     """
 
     book: str
     event: str
     count: Count
     parameters: dict[str, Any] = field(default_factory=dict)
+    number: str | None = None
     settle_s: float = 0.0
 
     def sentence(self) -> str:
         text = f"the {self.book} log holds {self.count} {'entry' if self.count.most == 1 else 'entries'} {self.event}"
+        if self.number is not None:
+            text += f" (number {self.number})"
         if self.parameters:
             text += " with " + ", ".join(f"{name} {value}" for name, value in self.parameters.items())
         return text
 
     async def look(self, rig: Rig) -> Look:
+        event = rig.gateway_type.event(self.event)
+        if event.assumed or event.id is None:
+            what = ", ".join(event.assumed) or "id"
+            rig.assume(f"log event {self.event}", what, event.source, event.note or "no document gives its number")
         entries = [entry for entry in await rig.records.log(self.book) if self._meant(entry)]
         truth = Truth.YES if len(entries) in self.count else Truth.NO
         return Look(truth, self._seen(entries), rig.clock.seconds() + POLL_S)
 
     def _meant(self, entry: dict[str, Any]) -> bool:
-        if entry["event"] != self.event:
+        if entry["event"] != self.event or self.number not in (None, _number_of(entry)):
             return False
         carried = entry.get("parameters") or {}
         return all(str(carried.get(name)) == str(value) for name, value in self.parameters.items())
@@ -59,10 +67,15 @@ class LogCondition:
         if not entries:
             return f"no entry {self.event}"
         first = entries[0]
-        ident = first.get("id")
-        sub = first.get("sub_id")
-        number = "no documented id" if ident is None else f"id {ident}" + ("" if sub is None else f"/{sub}")
+        number = _number_of(first)
+        number = "no documented id" if number is None else f"id {number}"
         return f"{len(entries)} x {self.event} ({number}, {first.get('level')}), first at {first.get('time')}"
+
+
+def _number_of(entry: dict[str, Any]) -> str | None:
+    """The product's number of an entry as people write it, with its sub number; None when it has none."""
+    ident, sub = entry.get("id"), entry.get("sub_id")
+    return None if ident is None else f"{ident}" if sub is None else f"{ident}/{sub}"
 
 
 class LogStep(ExpectingStep):
@@ -74,6 +87,7 @@ class LogStep(ExpectingStep):
         has_not: neutral name of an event that must not be there.
         count: how many (default: at least one).
         parameters: what the entry must carry.
+        number: the product's own number that it must have, such as 10064 or 15002/1.
     """
 
     key: ClassVar[str] = "log"
@@ -85,6 +99,7 @@ class LogStep(ExpectingStep):
     has_not: str | None = None
     count: Counted | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
+    number: Annotated[str, BeforeValidator(str)] | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> LogStep:
@@ -108,6 +123,6 @@ class LogStep(ExpectingStep):
 
     def condition(self) -> Condition:
         if self.has_not is not None:
-            return LogCondition(self.book, self.has_not, Count(0, 0), self.parameters)
+            return LogCondition(self.book, self.has_not, Count(0, 0), self.parameters, self.number)
         assert self.has is not None
-        return LogCondition(self.book, self.has, self.count or Count(1, None), self.parameters)
+        return LogCondition(self.book, self.has, self.count or Count(1, None), self.parameters, self.number)

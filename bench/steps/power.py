@@ -62,7 +62,7 @@ class PowerStep(Step):
         assert self.cut is not None
         text = f"Cut the mains for {text_of(self.cut)}"
         if self.at is not None:
-            text += f" at {self.at:%Y-%m-%d %H:%M:%S} UTC"
+            text += f" at {self.at:%Y-%m-%d %H:%M:%S}{_fraction(self.at)} UTC"
         if self.after is not None:
             text += f", {text_of(self.after)} from now"
         if self.times > 1 and self.every is not None:
@@ -93,3 +93,8 @@ class PowerStep(Step):
             await rig.sleep_until(begin + turn * every + self.cut.total_seconds())
             await mains.on()
         return Outcome(Verdict.NONE, seen=f"mains cut {self.times} times" if self.times > 1 else "mains cut")
+
+
+def _fraction(instant: datetime) -> str:
+    """Decimals of the second, without noughts at the end; nothing for a whole second."""
+    return f".{instant.microsecond:06d}".rstrip("0") if instant.microsecond else ""

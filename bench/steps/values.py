@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
-from bench.quantity import ENERGY, POWER, Kind, parse
+from bench.quantity import ENERGY, POWER, Duration, Kind, parse, text_of
 from bench.recorded import agreement
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
 from bench.steps.lmn import unknown_meter
+from bench.steps.value_checks import FollowsLoad, OnGrid, has_mark
 from bench.verdict import Verdict
 from devices.protocols.sml.obis import format_obis, parse_obis
 
@@ -23,13 +24,24 @@ if TYPE_CHECKING:
 
 POLL_S = 5.0
 """Seconds between two readings of the stored values while something is waited for."""
-MISSING_BIT = 13
-"""Bit of the gateway word of the status that marks an entry without a value (wan-core 7.3)."""
+Mark = Literal["fatal", "time_invalid", "warning", "tampered", "meter_fatal"]
+"""What the status of a value may say of it (wan-core 7.3)."""
 
 
 def is_gap(row: dict[str, Any]) -> bool:
-    """Whether a stored row marks a missing value. Bit 0 is the leftmost bit of the text form (wan-core 7.3)."""
-    return bool(int(row["status"], 16) >> (63 - MISSING_BIT) & 1)
+    """Whether a stored row marks a missing value."""
+    return has_mark(row, "missing")
+
+
+def is_meant(row: dict[str, Any], *, gaps: bool, marked: str | None) -> bool:
+    """Whether a stored row is a gap, or a value, as wanted, and carries the mark that is wanted."""
+    return is_gap(row) == gaps and (marked is None or has_mark(row, marked))
+
+
+def kind_of(*, gaps: bool, marked: str | None) -> str:
+    """What is counted, in words."""
+    kind = "gap entries" if gaps else "values"
+    return kind if marked is None else f"{kind} marked {marked.replace('_', ' ')}"
 
 
 def row_key(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -53,15 +65,17 @@ class ValueCount:
     register: str | None
     count: Count
     gaps: bool
+    marked: str | None = None
     settle_s: float = 0.0
 
     def sentence(self) -> str:
-        kind = "gap entries" if self.gaps else "values"
+        kind = kind_of(gaps=self.gaps, marked=self.marked)
         which = "" if self.register is None else f" of register {self.register}"
         return f"the gateway has stored {self.count} {kind}{which} of meter {self.meter}"
 
     async def look(self, rig: Rig) -> Look:
-        rows = [row for row in await rig.records.values(rig.meter_id(self.meter)) if is_gap(row) == self.gaps]
+        rows = await rig.records.values(rig.meter_id(self.meter))
+        rows = [row for row in rows if is_meant(row, gaps=self.gaps, marked=self.marked)]
         if self.register is not None:
             wanted = format_obis(parse_obis(self.register))
             rows = [row for row in rows if row["obis"] == wanted]
@@ -125,7 +139,11 @@ class ValuesStep(ExpectingStep):
         gaps: how many entries that mark a missing value.
         equals: the newest value of the register, such as ``12345.6 kWh`` (with ``register``).
         between: the newest value lies between these two.
-        agree_with: ``recording``: compare with the recording that the meter replays.
+        agree_with: ``recording``: compare with the recording that the meter replays; ``load``: every value of the
+            register is the energy that the given load makes (of a meter that is never without mains).
+        grid: every instant of this registration period stands there exactly once, as a value or as a gap.
+        marked: count only what carries this mark in its status (with ``count`` or ``gaps``).
+        over: count only what is newly stored in so long a time from now on (with ``count`` or ``gaps``).
     """
 
     key: ClassVar[str] = "values"
@@ -138,13 +156,27 @@ class ValuesStep(ExpectingStep):
     gaps: Counted | None = None
     equals: str | None = None
     between: tuple[str, str] | None = None
-    agree_with: Literal["recording"] | None = None
+    agree_with: Literal["recording", "load"] | None = None
+    grid: Duration | None = None
+    marked: Mark | None = None
+    over: Duration | None = None
+
+    @property
+    def watchable(self) -> bool:
+        return self.over is None
 
     @model_validator(mode="after")
     def _one_thing(self) -> ValuesStep:
-        said = [n for n in ("count", "gaps", "equals", "between", "agree_with") if getattr(self, n) is not None]
+        kinds = ("count", "gaps", "equals", "between", "agree_with", "grid")
+        said = [name for name in kinds if getattr(self, name) is not None]
         if len(said) != 1:
-            raise ValueError("say exactly one of count, gaps, equals, between, agree_with")
+            raise ValueError(f"say exactly one of {', '.join(kinds)}")
+        if self.marked is not None and said[0] not in ("count", "gaps"):
+            raise ValueError("'marked' belongs to 'count' or 'gaps'")
+        if self.agree_with == "load" and self.obis is None:
+            raise ValueError("'agree_with: load' needs a 'register', such as 1.8.0")
+        if self.over is not None and (said[0] not in ("count", "gaps") or self.within or self.hold or self.obis):
+            raise ValueError("'over' belongs to 'count' or 'gaps' of registration instants, and stands alone")
         if (self.equals or self.between) and self.obis is None:
             raise ValueError(f"'{said[0]}' needs a 'register', such as 1.8.0")
         if self.obis is not None:
@@ -160,21 +192,56 @@ class ValuesStep(ExpectingStep):
 
     def check(self, scenario: Scenario) -> list[str]:
         problems = unknown_meter(self.meter, scenario)
-        if not problems and self.agree_with and scenario.given.meters[self.meter].dump is None:
+        if problems or self.agree_with is None:
+            return problems
+        given = scenario.given.meters[self.meter]
+        if self.agree_with == "recording" and given.dump is None:
             problems.append(f"meter {self.meter!r} replays no dump, so there is nothing to agree with")
+        if self.agree_with == "load" and (self.obis not in given.registers or given.load is None):
+            problems.append(f"meter {self.meter!r} has no 'load' and no start of register {self.obis}")
         return problems
 
     def condition(self) -> Condition:
-        if self.agree_with is not None:
+        if self.agree_with == "recording":
             return AgreesWithRecording(self.meter)
+        if self.agree_with == "load":
+            return FollowsLoad(self.meter, self.obis or "")
+        if self.grid is not None:
+            return OnGrid(self.meter, self.grid)
         if self.equals or self.between:
             least, most, unit = self._bounds()
             assert self.obis is not None
             return LastValue(self.meter, self.obis, least, most, unit)
         if self.gaps is not None:
-            return ValueCount(self.meter, self.obis, self.gaps, gaps=True)
+            return ValueCount(self.meter, self.obis, self.gaps, gaps=True, marked=self.marked)
         assert self.count is not None
-        return ValueCount(self.meter, self.obis, self.count, gaps=False)
+        return ValueCount(self.meter, self.obis, self.count, gaps=False, marked=self.marked)
+
+    def sentence(self) -> str:
+        if self.over is None:
+            return super().sentence()
+        kind = kind_of(gaps=self.gaps is not None, marked=self.marked)
+        count = self.count or self.gaps
+        return f"Expect that in {text_of(self.over)} the gateway stores {count} new {kind} of meter {self.meter}."
+
+    async def run(self, rig: Rig) -> Outcome:
+        if self.over is None:
+            return await super().run(rig)
+        before = await self._instants(rig)
+        await rig.sleep_until(rig.clock.seconds() + self.over.total_seconds())
+        new = sorted(await self._instants(rig) - before)
+        count = self.count or self.gaps
+        assert count is not None
+        expected = f"{count} new in {text_of(self.over)}"
+        seen = f"{len(new)} new" + (f", the first of {new[0]}" if new else "")
+        if len(new) in count:
+            return Outcome(Verdict.PASS, expected, seen)
+        return Outcome(Verdict.FAIL, expected, seen, f"{seen}, not {count}")
+
+    async def _instants(self, rig: Rig) -> set[str]:
+        rows = await rig.records.values(rig.meter_id(self.meter))
+        gaps = self.gaps is not None
+        return {row["grid_time"] for row in rows if is_meant(row, gaps=gaps, marked=self.marked)}
 
 
 def _is(text: str, kind: Kind) -> bool:

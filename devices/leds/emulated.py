@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from devices.leds.lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, LedEdge
 
 
 class EmulatedLeds:

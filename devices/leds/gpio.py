@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from devices.clock import Clock
 from devices.errors import BenchError
-from devices.leds.lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, LedEdge
 
 Bias = Literal["as_is", "pull_up", "pull_down", "disabled"]
 

@@ -71,7 +71,7 @@ class Walk:
         matched: (time, place in the cycle, cycle number) of each edge that is where it belongs, in order of time.
         anomalies: what is not, between the first and the last matched edge.
         first, last: index of the first and last matched edge.
-        complete: whether the walk forwards ran out of edges, rather than into a misfit.
+        head_fits, tail_fits: whether the walk ran out of edges at that end, rather than into a misfit.
     """
 
     template: Template
@@ -79,7 +79,8 @@ class Walk:
     anomalies: list[Anomaly]
     first: int
     last: int
-    complete: bool
+    head_fits: bool
+    tail_fits: bool
 
     @property
     def start(self) -> float:
@@ -295,6 +296,7 @@ def walk(edges: Sequence[Level], lo: int, hi: int, start: int, template: Templat
         sorted(backward.anomalies + forward.anomalies, key=lambda anomaly: anomaly.t),
         all_matched[0][3],
         all_matched[-1][3],
+        backward.complete,
         forward.complete,
     )
 
@@ -358,7 +360,8 @@ def believable(found: Walk, glitches: Sequence[Anomaly], limits: Limits) -> str 
     template = found.template
     period = template.period
     slack = 2 * limits.jitter_s
-    cycles = limits.min_cycles + len(found.anomalies)  # what is disturbed must be seen longer
+    # what is disturbed, or stands next to edges of something else, must be seen longer: it could be chance
+    cycles = limits.min_cycles + len(found.anomalies) + (not found.head_fits) + (not found.tail_fits)
     if found.span + slack < (cycles - 1) * period:
         return f"fewer than {cycles} cycles of {period:.3g} s seen"
     # a burst that is still going on may have more flashes: it counts when the next one has begun
@@ -371,7 +374,8 @@ def believable(found: Walk, glitches: Sequence[Anomaly], limits: Limits) -> str 
             return f"fast flashes for less than {needed:.3g} s could be part of a burst"
     if found.scatter > limits.scatter_s + limits.drift * period / (2 * template.count):
         return f"its edges scatter by {found.scatter * 1e3:.0f} ms"
-    disturbed = len(found.anomalies) + sum(found.start <= glitch.t <= found.end for glitch in glitches)
+    # one disturbance next to an edge may show as both, so the two are not added
+    disturbed = max(len(found.anomalies), sum(found.start <= glitch.t <= found.end for glitch in glitches))
     if disturbed > limits.allowed_anomalies(found.span):
         return f"{disturbed} missed or false edges in {found.span:.3g} s"
     return None

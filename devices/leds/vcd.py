@@ -14,7 +14,7 @@ from typing import Self
 
 from devices.clock import Clock
 from devices.errors import BenchError
-from devices.leds.lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, LedEdge
 
 TICKS_PER_SECOND = 1_000_000
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15}

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from devices.leds.groups import Group, relate
 from devices.leds.limits import DEFAULT_LIMITS, Limits
-from devices.leds.lines import EdgeListener, LedEdge, LedSource
 from devices.leds.pattern import Off, On, Undecided
 from devices.leds.reading import Reading
 from devices.leds.waveform import analyse, newest, segments
+from devices.ports.led_lines import EdgeListener, LedEdge, LedSource
 
 DEFAULT_WINDOW_S = 10.0
 """How far back a reading looks: five cycles of the slowest known pattern, one expected anomaly."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from devices.leds.limits import DEFAULT_LIMITS, Limits
-from devices.leds.lines import LedEdge
 from devices.leds.pattern import Blink, Burst, Flash, Off, On, Undecided
 from devices.leds.reading import Figure, Reading, flash_reading, pulsed_reading, repeating_reading
 from devices.leds.template import Anomaly, Level, Walk, anchors, believable, debounce, propose, walk
+from devices.ports.led_lines import LedEdge
 
 __all__ = ["Figure", "Level", "Reading", "analyse", "levels_of", "newest", "segments"]
 
@@ -143,7 +143,7 @@ def _stretch(window: _Window, lo: int, hi: int, *, from_end: bool) -> _Found:
         for template in propose(edges[a:b], limits):
             for anchor in anchors(edges, a, b, template, limits, newest=from_end):
                 found = walk(edges, lo, hi, anchor, template, limits)
-                if from_end and not found.complete:
+                if from_end and not found.tail_fits:
                     continue
                 why = believable(found, window.glitches, limits)
                 if why is not None:

@@ -24,6 +24,8 @@ MAX_LENGTH: Final = 0x7FF
 MAX_INFORMATION: Final = MAX_LENGTH - 11
 """Information octets in the largest frame; meters are built for 1024 (lmn-wired 1.2)."""
 RECORD_LENGTH: Final = 32
+ID_LENGTH: Final = 14
+"""Octets of an id in a station record."""
 
 _BARE_LENGTH = 9
 """Length field of a frame without information."""
@@ -354,9 +356,9 @@ class StationRecord:
         """The 32 octets; raises HdlcError when a value has no room."""
         if not (0 <= self.address <= 0x7F and 0 <= self.slot <= 0xFF and 0 <= self.status <= 0xFFFF):
             raise HdlcError(f"address {self.address}, slot {self.slot} or status {self.status} is too large", 0)
-        if len(self.device_id) > 14 or len(self.sensor_id) > 14:
-            raise HdlcError("an id is longer than 14 octets", 2)
-        ids = self.device_id.ljust(14, b"\0") + self.sensor_id.ljust(14, b"\0")
+        if len(self.device_id) > ID_LENGTH or len(self.sensor_id) > ID_LENGTH:
+            raise HdlcError(f"an id is longer than {ID_LENGTH} octets", 2)
+        ids = self.device_id.ljust(ID_LENGTH, b"\0") + self.sensor_id.ljust(ID_LENGTH, b"\0")
         return bytes((self.address, self.slot)) + ids + self.status.to_bytes(2, "big")
 
     @classmethod
@@ -371,6 +373,11 @@ class StationRecord:
     def ids(self) -> bytes:
         """Octets 2 to 31, by which a meter finds itself in a list (its address does not count)."""
         return self.to_bytes()[2:]
+
+
+def same_id(one: bytes, other: bytes) -> bool:
+    """Whether two ids are one, though a record may have filled one of them up with 00 (`_unfill` cannot tell)."""
+    return one.ljust(ID_LENGTH, b"\0") == other.ljust(ID_LENGTH, b"\0")
 
 
 def _unfill(field: bytes) -> bytes:

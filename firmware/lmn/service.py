@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from devices.protocols.hdlc import Selector
+from devices.protocols.hdlc import Selector, same_id
 from devices.protocols.hdlc_link import (
     Disconnected,
     Event,
@@ -101,7 +101,7 @@ class LmnService:
 
     async def read(self, profile: ActiveProfile, within_s: float) -> tuple[Entry, ...] | None:
         """Read the list of the meter that belongs to `profile`; None when that does not succeed in `within_s`."""
-        station = next((one for one in self.present if one.device_id == profile.server_id), None)
+        station = next((one for one in self.present if same_id(one.device_id, profile.server_id)), None)
         if station is None:
             return None
         try:
@@ -174,7 +174,8 @@ class LmnService:
 
     def _lost(self, station: Station) -> None:
         self._forget(station.address)
-        meter = next((one.meter for one in self.profiles().values() if one.server_id == station.device_id), None)
+        profiles = self.profiles().values()
+        meter = next((one.meter for one in profiles if same_id(one.server_id, station.device_id)), None)
         self._control.event(
             "meter_unreachable",
             outcome="failure",

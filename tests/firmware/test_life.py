@@ -255,7 +255,7 @@ def _one_run(seed: int) -> tuple[bytes, list[tuple[float, str, bool]]]:
         rack.gateway.power_off()
         await clock.sleep(100)
         rack.gateway.power_on()
-        await clock.sleep(7200)
+        await clock.sleep(2000)
         await rack.gateway.close()
         dump = memory.dump()
         memory.close()
@@ -281,3 +281,30 @@ def test_options_are_checked_by_name_and_kind() -> None:
 
 def test_the_front_has_four_leds() -> None:
     assert PRODUCT.lines[:4] == FRONT
+
+
+@pytest.mark.asyncio(loop_factories=["real"])
+async def test_it_runs_in_real_time_too(clock: Clock) -> None:
+    rack = Rack(clock, PRODUCT, GatewayConfig(meters=(MeterProfile(NUMBER),), options={"registration_period_s": 1}))
+    SmallBus(clock, rack.lmn[1], [SmallMeter(NUMBER)])
+    await rack.console.do("mend")
+    rack.gateway.power_on()
+    await clock.sleep(0.6)
+    assert len(rack.edges) >= 12
+    rack.gateway.power_off()
+    assert not any(rack.gateway.leds.levels().values())
+    await rack.close()
+
+
+@pytest.mark.parametrize(("policy", "reads"), [("mark", 2), ("stop", 0)])
+async def test_the_policy_for_invalid_time_can_be_overridden(clock: Clock, policy: str, reads: int) -> None:
+    """wan-core 7.5: the documents contradict each other, so it is a switch."""
+    options = {"sync_max_interval_s": 100, "sync_warn_after_s": 50, "time_invalid_policy": policy}
+    rack = Rack(clock, PRODUCT, GatewayConfig(meters=(MeterProfile(NUMBER),), options=options))
+    meter = SmallMeter(NUMBER)
+    SmallBus(clock, rack.lmn[1], [meter])
+    rack.gateway.power_on()
+    await clock.sleep(1850)
+    assert (await rack.console.info())["state"] == "restricted"
+    assert meter.reads == reads
+    await rack.close()

@@ -397,7 +397,6 @@ async def test_the_self_test_of_ppc_restarts_it_and_tells_the_result_afterwards(
 async def test_the_self_test_of_the_others_is_locked_for_a_while(clock: Clock, product: str, lock_s: float) -> None:
     """han 3.4: 600 s; han 4.1: once in 24 h."""
     rack, _ = await _running(clock, product)
-    await clock.sleep(lock_s)
     assert (await rack.console.do("selftest", initiator="consumer"))["accepted"]
     assert (await rack.console.do("selftest", initiator="consumer"))["accepted"] is False
     await clock.sleep(lock_s - 60)
@@ -420,4 +419,139 @@ async def test_the_update_of_ppc_blinks_pwr_tls_and_wmt_together(clock: Clock) -
     await clock.sleep(60)
     await rack.ready()
     assert (await rack.console.info())["software"] == "3.0"
+    await rack.close()
+
+
+# --- CASA
+
+
+async def _ids(rack: Rack, book: str = "system") -> list[str]:
+    entries = (await rack.console.ask(read="log", book=book))["entries"]
+    return [f"{entry['id']}/{entry['sub_id']}" for entry in entries]
+
+
+async def test_casa_reports_damaged_firmware_restarts_and_locks_hard_when_it_is_found_again(clock: Clock) -> None:
+    """[CASA] 8, 9.3.7: E19001/1, E4294948285, then the Hard Lock-Down Mode for good."""
+    rack, _ = await _running(clock, "casa", integrity_check_interval_s=60)
+    await rack.console.do("flip_bit", of="firmware")
+    await clock.sleep(61)
+    ids = await _ids(rack)
+    assert ids.index("19001/1") < ids.index("4294948285/0")
+    await clock.sleep(60)
+    for _ in range(2):
+        assert (await rack.console.info())["state"] == "stopped"
+        patterns = [rack.pattern(line, 5) for line in FRONT]
+        assert len(patterns[0]) >= 9
+        assert patterns == [patterns[0]] * 4
+        rack.gateway.power_off()
+        await clock.sleep(5)
+        rack.gateway.power_on()
+        await clock.sleep(60)
+    await rack.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "fields"),
+    [("hardware_change", {}), ("flip_bit", {"of": "database"}), ("flip_bit", {"of": "log"})],
+)
+async def test_casa_locks_softly_after_a_failed_self_test_until_the_administrator_has_looked(
+    clock: Clock, fault: str, fields: dict[str, Any]
+) -> None:
+    """[CASA] 8: heartbeat on PWR, no values; a power cycle does not end it."""
+    rack, meter = await _running(clock, "casa")
+    await clock.sleep(1000)
+    await rack.console.do(fault, **fields)
+    await rack.console.do("selftest", initiator="consumer")
+    await clock.sleep(10)
+    assert (await rack.console.info())["state"] == "restricted"
+    assert "15001/1" in await _ids(rack)
+    spans = [round(b[0] - a[0], 3) for a, b in itertools.pairwise(rack.pattern("PWR", 6))]
+    assert set(spans) == {0.1, 1.2}
+    rack.gateway.power_off()
+    rack.gateway.power_on()
+    await rack.ready()
+    info = await rack.console.info()
+    assert info["state"] == "restricted"
+    reads = meter.reads
+    await clock.sleep(1000)
+    assert meter.reads == reads
+    for cause in info["causes"]:
+        await rack.console.do("clear_cause", cause=cause)
+    assert (await rack.console.info())["state"] == "run"
+    assert "19006/0" in await _ids(rack)
+    await rack.close()
+
+
+async def test_casa_shows_an_overloaded_bus_and_an_invalid_time_on_lmc(clock: Clock) -> None:
+    """[CASA] 2.3.2, both optional."""
+    rack, _ = await _running(clock, "casa")
+    await rack.console.do("overload_bus", on=True)
+    await clock.sleep(10)
+    assert {round(b[0] - a[0], 3) for a, b in itertools.pairwise(rack.pattern("LMC", 6))} == {0.1, 1.2}
+    await rack.console.do("overload_bus", on=False)
+    await clock.sleep(10)
+    assert rack.pattern("LMC", 5) == []
+    rack.gateway.power_off()
+    await clock.sleep(49 * 3600)
+    rack.gateway.power_on()
+    await rack.ready()
+    await clock.sleep(40)
+    assert {round(b[0] - a[0], 3) for a, b in itertools.pairwise(rack.pattern("LMC", 5))} == {0.25}
+    assert "13001/1" in await _ids(rack)
+    await rack.close()
+
+
+async def test_casa_names_bus_trouble_by_its_fault_codes(clock: Clock) -> None:
+    """[CASA] 9.4: 103118 no answer, 100706 connection is built up anew."""
+    rack, meter = await _running(clock, "casa")
+    await clock.sleep(800)
+    meter.deaf_to_links = True
+    await clock.sleep(150)
+    meter.silent = True
+    await clock.sleep(60)
+    entries = (await rack.console.ask(read="log", book="system"))["entries"]
+    codes = {entry["parameters"].get("code") for entry in entries}
+    assert {103118, 100706} <= codes
+    await rack.close()
+
+
+async def test_ppc_names_a_wrong_checksum_by_its_message(clock: Clock) -> None:
+    """[PPC] 10: 10263."""
+    rack, meter = await _running(clock, "ppc")
+    meter.garble = 1
+    await clock.sleep(1000)
+    assert 10263 in [entry["id"] for entry in (await rack.console.ask(read="log", book="system"))["entries"]]
+    await rack.close()
+
+
+async def test_casa_drops_only_consumer_entries_older_than_15_months(clock: Clock) -> None:
+    """[CASA] 9.3.7, fault 1400523: without such entries metering stops."""
+    rack, _ = await _running(clock, "casa")
+    await rack.console.do("fill_log", book="consumer", to=1.0)
+    assert (await rack.console.info())["state"] == "restricted"
+    entries = (await rack.console.ask(read="log", book="system"))["entries"]
+    assert [entry["parameters"]["code"] for entry in entries if entry["id"] == 4294948286] == [1400523]
+    await rack.close()
+
+
+# --- events of the start
+
+
+@pytest.mark.parametrize(
+    ("product", "book", "wanted"),
+    [
+        ("ppc", "system", ["10172/None", "10000/None", "10004/None", "10008/None", "10173/None", "30300/None"]),
+        ("casa", "consumer", ["6001/0", "4294954294/0", "19004/0"]),
+        ("conexa", "system", ["19013/0"]),
+    ],
+)
+async def test_messages_of_a_start_after_a_power_cut(clock: Clock, product: str, book: str, wanted: list[str]) -> None:
+    rack, _ = await _running(clock, product)
+    rack.gateway.power_off()
+    await clock.sleep(10)
+    before = len(await _ids(rack, book))
+    rack.gateway.power_on()
+    await rack.ready()
+    ids = (await _ids(rack, book))[before:]
+    assert [one for one in ids if one in wanted] == wanted
     await rack.close()

@@ -100,6 +100,8 @@ BAD: dict[str, tuple[str, Change]] = {
         lambda packet: replace(packet, transmit=to_timestamp(datetime(2103, 1, 1, tzinfo=UTC))),
     ),
     "leap 3": ("unsynchronised", lambda packet: replace(packet, leap=Leap.UNSYNCHRONISED)),
+    "stratum 16": ("unsynchronised", lambda packet: replace(packet, stratum=16)),
+    "stratum 0": ("unsynchronised", lambda packet: replace(packet, stratum=0)),
     "version 3": ("version", lambda packet: replace(packet, version=3)),
     "mode 3": ("mode", lambda packet: replace(packet, mode=Mode.CLIENT)),
     "mode 5": ("mode", lambda packet: replace(packet, mode=Mode.BROADCAST)),

@@ -16,9 +16,9 @@ import pytest
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.leds.gpio import GpioLeds
-from devices.leds.lines import LedEdge
 from devices.leds.pattern import Undecided
 from devices.leds.watch import LedWatch
+from devices.ports.led_lines import LedEdge
 
 pytestmark = pytest.mark.asyncio(loop_factories=["real"])
 

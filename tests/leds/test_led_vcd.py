@@ -14,10 +14,10 @@ from led_signals import edges_of
 
 from devices.clock import Clock
 from devices.errors import BenchError
-from devices.leds.lines import LedEdge
 from devices.leds.pattern import Blink
 from devices.leds.vcd import RecordedLeds, VcdWriter, read_vcd
 from devices.leds.watch import LedWatch
+from devices.ports.led_lines import LedEdge
 
 LINES = ("PWR", "TLS", "LMC", "wMT", "HAN.link")
 
@@ -62,7 +62,7 @@ def test_any_edges_come_back(edges: list[LedEdge], tmp_path: Path) -> None:
 def test_a_killed_bench_leaves_all_edges_in_the_file(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from devices.leds.vcd import VcdWriter; from devices.leds.lines import LedEdge\n"
+        "from devices.leds.vcd import VcdWriter; from devices.ports.led_lines import LedEdge\n"
         "writer = VcdWriter(Path(sys.argv[1]), ['PWR'], {'PWR': False})\n"
         "for i in range(100): writer.write(LedEdge(i * 0.25 + 1, 'PWR', i % 2 == 0))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

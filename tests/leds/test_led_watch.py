@@ -9,9 +9,9 @@ import pytest
 from devices.clock import Clock, wall_seconds
 from devices.leds.emulated import EmulatedLeds
 from devices.leds.groups import Relation
-from devices.leds.lines import LedEdge
 from devices.leds.pattern import Blink, Flash, Match, Off, On, Pulsed, Undecided, matches
 from devices.leds.watch import MAX_EDGES, LedWatch
+from devices.ports.led_lines import LedEdge
 
 
 class HandClock:

@@ -1,0 +1,80 @@
+"""Scenarios as pytest items, tried by running pytest inside pytest."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+GOOD = """
+id: {ident}
+title: The gateway is dark without mains
+gateways: [ppc, casa]
+needs: [leds]
+steps:
+  - leds: {{PWR: {pattern}}}
+"""
+
+
+def suite(pytester: pytest.Pytester, **patterns: str) -> None:
+    folder = pytester.mkdir("scenarios")
+    for ident, pattern in patterns.items():
+        (folder / f"{ident}.yaml").write_text(GOOD.format(ident=ident, pattern=pattern), encoding="utf-8")
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_each_case_is_one_item(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="off", B="off")
+    run(pytester, "scenarios").assert_outcomes(passed=4)
+
+
+def test_items_are_chosen_by_keyword_and_gateway(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="off", B="off")
+    run(pytester, "scenarios", "-k", "B", "--gateway", "casa").assert_outcomes(passed=1, deselected=1)
+
+
+def test_a_failing_case_shows_its_steps_and_no_traceback(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="on")
+    result = run(pytester, "scenarios", "--gateway", "casa")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*verdict: fail", "*reason: step 1, line 7: *seen: PWR off*", "*Expect that PWR is on.*"]
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_a_mistake_in_a_file_is_one_clear_message(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="onn")
+    result = run(pytester, "scenarios")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*A.yaml:7:*'onn' is no LED pattern*"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_two_workers_fill_one_run_folder_with_a_report(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="off", B="off", C="on")
+    result = run(pytester, "scenarios", "-n", "2", "--bench-out", "out", "--junitxml", "j.xml")
+    result.assert_outcomes(passed=4, failed=2)
+    record = json.loads((pytester.path / "out" / "run.json").read_text("utf-8"))
+    assert record["counts"] == {"pass": 4, "fail": 2, "not applicable": 0}
+    assert (pytester.path / "out" / "report.html").stat().st_size > 10_000
+    cases = ET.parse(pytester.path / "j.xml").getroot().iter("testcase")
+    assert len(list(cases)) == 6
+
+
+def test_a_case_that_the_bench_cannot_run_is_skipped_with_the_reason(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="off")
+    bench = "name: bare\ntime: virtual\ngateway: {emulated: true}\n"
+    (pytester.path / "bare.yaml").write_text(bench, encoding="utf-8")
+    result = run(pytester, "scenarios", "--bench", "bare.yaml", "-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*not applicable: the bench lacks leds*"])
+
+
+def test_yaml_files_outside_scenario_folders_are_left_alone(pytester: pytest.Pytester) -> None:
+    (pytester.path / "other.yaml").write_text("steps: [1]\n", encoding="utf-8")
+    assert run(pytester).ret == pytest.ExitCode.NO_TESTS_COLLECTED
