@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 run: $(STAMP)
 	@rm -rf $(RUN_FOLDER)
-	$(BIN)/smgw-bench run scenarios --gateway all --out $(RUN_FOLDER)
+	$(BIN)/smgw-bench run scenarios --gateway all --jobs $(JOBS) --out $(RUN_FOLDER)
 
 test: $(STAMP) lint types contract unit scenarios
 

@@ -94,6 +94,9 @@ def _run_command(commands: argparse._SubParsersAction[_Parser]) -> None:
         "--resume", type=Path, nargs="?", const=Path(), metavar="DIR", help="go on with a run that was cut off"
     )
     run.add_argument("--seed", type=int, default=None, help="seed of all randomness (default: 1)")
+    run.add_argument(
+        "-j", "--jobs", type=int, default=1, metavar="N", help="processes side by side, on emulated benches"
+    )
     run.add_argument("--fail-fast", action="store_true", help="stop behind the first case that does not pass")
     run.add_argument("--plain", action="store_true", help="plain lines, as when the output is no terminal")
     run.set_defaults(command=_run)

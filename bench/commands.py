@@ -30,6 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
     if resume:
         _take_up(arguments, folder)
     bench, source = load_bench(arguments.bench or DEFAULT_BENCH)
+    if arguments.jobs < 1 or (arguments.jobs > 1 and bench.real_parts()):
+        raise UsageError(
+            f"--jobs {arguments.jobs} is not possible on this bench", hint="real equipment runs one case at a time"
+        )
     cases = select(arguments)
     seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
     command = ["smgw-bench", "run", *sys.argv[2:]] if sys.argv[1:2] == ["run"] else ["smgw-bench", "run"]
@@ -41,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     verdict, interrupted = Verdict.NONE, False
     try:
         with listener:
-            verdict = session.run(listener)
+            verdict = session.run(listener, jobs=arguments.jobs)
     except KeyboardInterrupt:
         interrupted = True
         session.finish()

@@ -40,7 +40,7 @@ class LiveListener(Protocol):
 
     def begin_case(self, case: Case, number: int, total: int) -> None: ...
 
-    def end_case(self, result: CaseResult) -> None: ...
+    def end_case(self, result: CaseResult, number: int, total: int) -> None: ...
 
     def progress_of(self, case: Case) -> Progress | None: ...
 
@@ -57,7 +57,6 @@ class PlainLines:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._place = ""
 
     def __enter__(self) -> PlainLines:
         return self
@@ -68,10 +67,10 @@ class PlainLines:
         self._out.flush()
 
     def begin_case(self, case: Case, number: int, total: int) -> None:
-        self._place = f"[{number:{len(str(total))}}/{total}]"
+        """Nothing is told before a case has ended."""
 
-    def end_case(self, result: CaseResult) -> None:
-        line = f"{self._place} {result.verdict!s:6} {result.case.key}"
+    def end_case(self, result: CaseResult, number: int, total: int) -> None:
+        line = f"[{number:{len(str(total))}}/{total}] {result.verdict!s:6} {result.case.key}"
         times = f"{text_of(round(result.bench_s, 3))} of bench time in {result.wall_s:.2f} s"
         print(f"{line}  ({times})", file=self._out)
         if result.reason:
@@ -128,7 +127,7 @@ class Display:
         self._case_begin = wall_seconds()
         self._draw(force=True)
 
-    def end_case(self, result: CaseResult) -> None:
+    def end_case(self, result: CaseResult, number: int, total: int) -> None:
         from rich.text import Text
 
         verdict = str(result.verdict)

@@ -8,15 +8,16 @@ import platform
 import random
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench.config import BenchFile
-from bench.runner import CaseResult, not_applicable, run_case
+from bench.crew import crew
+from bench.runner import CaseResult, Progress, not_applicable, run_case
 from bench.scenario.loader import Case
 from bench.store import RUN_SCHEMA, read_json, write_json
 from bench.verdict import Verdict, merge
@@ -26,17 +27,40 @@ from devices.errors import Place, UsageError
 PACKAGES = ("smgw-bench", "pymodbus", "pyserial", "cryptography", "pydantic", "PyYAML", "rich", "pytest", "gpiod")
 
 
+class _Told:
+    """Tells a listener, and keeps count."""
+
+    def __init__(self, listener: Listener | None, total: int) -> None:
+        self.worst = Verdict.NONE
+        self._listener = listener
+        self._total = total
+        self._ended = 0
+
+    def begin(self, case: Case) -> Progress | None:
+        if self._listener is None:
+            return None
+        self._listener.begin_case(case, self._ended + 1, self._total)
+        return self._listener.progress_of(case)
+
+    def end(self, results: Iterable[CaseResult]) -> None:
+        for result in results:
+            self._ended += 1
+            self.worst = max(self.worst, result.verdict)
+            if self._listener is not None:
+                self._listener.end_case(result, self._ended, self._total)
+
+
 class Listener(Protocol):
     """Somebody who wants to know how a session goes on."""
 
     def begin_case(self, case: Case, number: int, total: int) -> None:
         """Case `number` of `total` begins."""
 
-    def end_case(self, result: CaseResult) -> None:
-        """It is finished."""
+    def end_case(self, result: CaseResult, number: int, total: int) -> None:
+        """A case is finished, the `number`-th of `total`; with several processes not the one that began last."""
 
-    def progress_of(self, case: Case) -> Any:
-        """Callbacks for what happens inside the case (`bench.runner.Progress`), or None."""
+    def progress_of(self, case: Case) -> Progress | None:
+        """Callbacks for what happens inside the case, or None."""
 
 
 @dataclass
@@ -119,31 +143,38 @@ class Session:
             if folder.is_dir() and not (folder / "verdict.json").exists():
                 shutil.rmtree(folder)
 
-    def run(self, listener: Listener | None = None) -> Verdict:
-        """Run what is not finished yet; returns the merged verdict of all."""
-        todo = []
+    def run(self, listener: Listener | None = None, *, jobs: int = 1) -> Verdict:
+        """Run what is not finished yet; returns the merged verdict of all.
+
+        Args:
+            listener: told how it goes on.
+            jobs: processes that run cases side by side; more than one for emulated benches only.
+        """
         self.record["not_tested"] = []
+        todo: deque[tuple[Case, Path, int, list[str]]] = deque()
         for case in self.cases:
             reason = not_applicable(case, self.bench)
             if reason is not None:
                 self.record["not_tested"].append(_not_tested(case, reason))
             elif not (self.case_folder(case) / "verdict.json").exists():
-                todo.append(case)
-        for number, case in enumerate(todo, 1):
-            if listener is not None:
-                listener.begin_case(case, number, len(todo))
-            result = run_case(
-                case,
-                self.bench,
-                self.case_folder(case),
-                seed=case_seed(self.seed, case),
-                replay=self.replay(case),
-                progress=None if listener is None else listener.progress_of(case),
-            )
-            if listener is not None:
-                listener.end_case(result)
-            if self.fail_fast and result.verdict > Verdict.PASS:
-                break
+                todo.append((case, self.case_folder(case), case_seed(self.seed, case), self.replay(case)))
+        told = _Told(listener, len(todo))
+        with crew(min(jobs, len(todo)), self.bench) as workers:
+            while todo:
+                if workers is not None:
+                    workers.keep_busy(todo)
+                    told.end(workers.done())
+                    if not todo:
+                        break
+                case, folder, seed, replay = todo.popleft()
+                progress = told.begin(case)
+                result = run_case(case, self.bench, folder, seed=seed, replay=replay, progress=progress)
+                told.end([result])
+                if self.fail_fast and told.worst > Verdict.PASS:
+                    todo.clear()
+            if workers is not None:
+                for result in workers.rest():
+                    told.end([result])
         return self.finish()
 
     def finish(self) -> Verdict:

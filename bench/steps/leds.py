@@ -208,7 +208,8 @@ def _last_ended(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> tuple[float, f
     The dark part of a blink that nothing follows belongs to the blink.
     """
     now = rig.clock.seconds()
-    starts = [event.t for event in rig.timeline.select("power", "on")]
+    # the contact moved between the command and its confirmation: the earlier of both loses no edge
+    starts = [event.data.get("commanded", event.t) for event in rig.timeline.select("power", "on")]
     window = now - (starts[-1] if starts else 0.0)
     shared: list[tuple[float, float]] | None = None
     for line, judge in wanted:

@@ -358,6 +358,49 @@ async def test_joined_networks(clock: Clock, product: str) -> None:
     await rack.close()
 
 
+async def test_conexa_shows_at_its_sockets_whether_a_cable_is_plugged_in(clock: Clock) -> None:
+    """[CONEXA] D-2.3: an unplugged cable looks like a socket that is switched off."""
+    rack, _ = await _running(clock, "conexa")
+    rack.gateway.link("HAN", False)
+    await clock.sleep(1)
+    levels = rack.gateway.leds.levels()
+    assert not levels["HAN.link"]
+    assert levels["CLS.link"]
+    rack.gateway.power_off()
+    rack.gateway.link("HAN", True)
+    rack.gateway.power_on()
+    assert not rack.gateway.leds.levels()["HAN.link"]
+    await rack.ready()
+    await clock.sleep(1)
+    assert rack.gateway.leds.levels()["HAN.link"]
+    await rack.close()
+
+
+@pytest.mark.parametrize("of", ["firmware", "kernel"])
+async def test_ppc_stops_with_damaged_software(clock: Clock, of: str) -> None:
+    """[PPC] 4.4: the secure start checks the components."""
+    rack, _ = await _running(clock, "ppc")
+    await rack.console.do("flip_bit", of=of)
+    rack.gateway.power_off()
+    rack.gateway.power_on()
+    await clock.sleep(60)
+    assert (await rack.console.info())["state"] == "stopped"
+    await rack.close()
+
+
+async def test_a_severe_finding_of_ppc_is_found_again_at_every_start(clock: Clock) -> None:
+    """[PPC] 4.4, 6.1: every start runs the checks; only an ordered test logs its result."""
+    rack, _ = await _running(clock, "ppc")
+    await rack.console.do("hardware_change")
+    for _ in range(2):
+        rack.gateway.power_off()
+        rack.gateway.power_on()
+        await clock.sleep(60)
+        assert (await rack.console.info())["state"] == "stopped"
+    assert "10065/None" not in await _ids(rack)
+    await rack.close()
+
+
 @pytest.mark.parametrize("product", PRODUCTS)
 async def test_without_synchronisation_for_the_maximum_time_metering_stops_or_marks(clock: Clock, product: str) -> None:
     """wan-core 7.5, 9.2: Theben 36 h, PPC marks by default, EMH stops."""
