@@ -28,9 +28,7 @@ def main() -> None:
     for case in cases_of(parse(text, Path("idle.yaml"))):
         with tempfile.TemporaryDirectory() as folder:
             begin = time.perf_counter()
-            result = run_case(case, bench, Path(folder) / "case", seed=1, replay=[])
+            run_case(case, bench, Path(folder) / "case", seed=1, replay=[])
             wall = time.perf_counter() - begin
         speed = DAYS * 86400 / wall
-        print(
-            f"{case.gateway:8} {METERS} meters, {DAYS} d in {wall:6.2f} s: {speed:9.0f} virtual s per s"
-        )
+        print(f"{case.gateway:8} {METERS} meters, {DAYS} d in {wall:6.2f} s: {speed:9.0f} virtual s per s")

@@ -12,7 +12,7 @@ from bench.report.page import escape
 from bench.verdict import Verdict
 
 WIDTH = 1000
-_LEFT, _RIGHT = 62, 988
+_LEFT, _RIGHT = 84, 988
 _TOP = 26
 _PITCH = 36
 _BAND_TOP, _BAND = 15, 14

@@ -26,6 +26,10 @@ class Count:
     def __contains__(self, number: object) -> bool:
         return isinstance(number, int) and number >= self.least and (self.most is None or number <= self.most)
 
+    def of(self, one: str, several: str) -> str:
+        """The count with its noun: ``at least 1 entry``, ``no entries``."""
+        return f"{self} {one if (self.most or self.least) == 1 else several}"
+
     def __str__(self) -> str:
         if self.most is None:
             return f"at least {self.least}"

@@ -240,8 +240,9 @@ class NetworkStep(Step):
         for verb, pair in (("Join", self.join), ("Separate", self.separate), ("Exchange the cables of", self.swap)):
             if pair is not None:
                 return f"{verb} {pair[0]} and {pair[1]} at the patch field."
-        if self.over is not None:
-            return f"Expect that {self.frames} frames come out of the socket {self.socket} within {text_of(self.over)}."
+        if self.over is not None and self.frames is not None:
+            frames = self.frames.of("frame", "frames")
+            return f"Expect {frames} out of the socket {self.socket} within {text_of(self.over)}."
         return f"Plug in the cable of {self.plug}." if self.plug else f"Pull the cable of {self.unplug}."
 
     async def run(self, rig: Rig) -> Outcome:

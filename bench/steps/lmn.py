@@ -62,7 +62,7 @@ class _ReadCount:
     settle_s: float = 0.0
 
     def sentence(self) -> str:
-        return f"meter {self.meter} answers {self.count} requests for its registers"
+        return f"meter {self.meter} answers {self.count.of('request', 'requests')} for its registers"
 
     async def look(self, rig: Rig) -> Look:
         number = len(rig.timeline.select("meter", "answer", since=self.since, meter=self.meter))

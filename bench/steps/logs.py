@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bench.expect import Condition, Look, Truth
 from bench.steps.base import ExpectingStep
@@ -41,7 +42,7 @@ class LogCondition:
     settle_s: float = 0.0
 
     def sentence(self) -> str:
-        text = f"the {self.book} log holds {self.count} {'entry' if self.count.most == 1 else 'entries'} {self.event}"
+        text = f"the {self.book} log holds {self.count.of('entry', 'entries')} {self.event}"
         if self.number is not None:
             text += f" (number {self.number})"
         if self.parameters:
@@ -78,6 +79,21 @@ def _number_of(entry: dict[str, Any]) -> str | None:
     return None if ident is None else f"{ident}" if sub is None else f"{ident}/{sub}"
 
 
+def _parse_number(value: Any) -> str:
+    text = str(value)
+    if not _NUMBER.match(text):
+        raise ValueError(f"{value!r} is no event number: write it like 10064, 15002/1 or THE.19013.0")
+    return text
+
+
+_NUMBER = re.compile(r"(\d+(/\d+)?|[A-Z]+\.\d+\.\d+)\Z")
+EventNumber = Annotated[
+    str,
+    BeforeValidator(_parse_number),
+    WithJsonSchema({"type": ["string", "integer"], "examples": [10064, "15002/1", "THE.19013.0"]}),
+]
+
+
 class LogStep(ExpectingStep):
     """Expect entries in a log.
 
@@ -99,7 +115,7 @@ class LogStep(ExpectingStep):
     has_not: str | None = None
     count: Counted | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    number: Annotated[str, BeforeValidator(str)] | None = None
+    number: EventNumber | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> LogStep:
