@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,12 @@ def parse_written(value: Any) -> WrittenPattern:
     raise ValueError(f"{value!r} is no LED pattern: write {', '.join(WORDS)}, 'blinking 500 ms' or {{on: T, off: T}}")
 
 
-def pattern_of(spec: PatternSpec) -> Pattern:
-    """The pattern that a gateway type describes."""
+def pattern_of(spec: PatternSpec, assumed: Collection[str] = ()) -> Pattern:
+    """The pattern that a gateway type describes; figures that are `assumed` may be anything."""
+
+    def known(name: str, value: float | None) -> float | None:
+        return None if name in assumed else value
+
     match spec.kind:
         case "off":
             return Off()
@@ -61,8 +66,8 @@ def pattern_of(spec: PatternSpec) -> Pattern:
             return On()
         case "blink":
             on_s, off_s = spec.on_s or 0.0, spec.off_s or 0.0
-            return Blink(on_s + off_s, on_s / (on_s + off_s))
+            return Blink(known("period", on_s + off_s), known("duty", on_s / (on_s + off_s)))
         case "burst" | "heartbeat":
-            return Burst(spec.count, spec.on_s, spec.gap_s, spec.period_s)
+            return Burst(spec.count, known("on", spec.on_s), known("gap", spec.gap_s), known("period", spec.period_s))
         case "flash":
-            return Flash(None, spec.min_s, spec.max_s)
+            return Flash(None, spec.min_s, known("max", spec.max_s))

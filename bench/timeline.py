@@ -44,10 +44,12 @@ class Timeline:
 
     Attributes:
         events: all events so far.
+        latest: (source, kind) -> the newest event of that kind.
     """
 
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         self.events: list[Event] = []
+        self.latest: dict[tuple[str, str], Event] = {}
         self._clock = clock
         self._listeners: list[Callable[[Event], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -62,6 +64,7 @@ class Timeline:
         """Append an event now, or with the time stamp `t` that its sensor gave it."""
         event = Event(len(self.events) + 1, self._clock.seconds() if t is None else t, source, kind, data or {})
         self.events.append(event)
+        self.latest[source, kind] = event
         if self._file is not None:
             try:
                 self._file.write(event.to_json() + "\n")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -78,7 +78,10 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         seen += f", {group.relation.value}"
     truth = _truth(matches)
     if truth is Truth.YES and least_s:
-        ripe = max(reading.start for reading in readings.values()) + least_s
+        # What blinks because the mains is cut again and again is no pattern of the gateway.
+        powered = rig.timeline.latest.get(("power", "on"))
+        since = max(reading.start for reading in readings.values())
+        ripe = max(since, powered.t if powered is not None else 0.0) + least_s
         if now < ripe:
             return Look(Truth.UNDECIDED, seen, ripe)
     figures = tuple(
@@ -138,27 +141,51 @@ class AlarmShown:
 
 def look_at_meanings(rig: Rig, signals: Sequence[Signal]) -> Look:
     """Yes when one of the documented forms is seen, no when none can be, undecided otherwise."""
-    looks = []
-    for signal in signals:
-        if signal.assumed:
-            what = ", ".join(signal.assumed)
-            rig.assume(f"LED pattern {signal.means}", what, signal.source, "the document gives no figures for it")
-        least_s = 0.0 if signal.lasts_s is not None else LIMITED_FACTOR * longest_limited(rig.gateway_type, signal)
-        for form in signal.forms:
-            wanted = [(line, _judge(pattern)) for line, pattern in form.shows.items() if line in rig.leds.lines]
-            if not wanted:
-                continue
-            look = look_at_lines(rig, wanted, form.phase, least_s=least_s)
-            if look.truth is Truth.YES:
-                return Look(Truth.YES, f"{signal.means}: {look.seen}", look.again_at, look.measurements)
-            looks.append(look)
+    looks = [look for signal in signals for look in _look_at_signal(rig, signal)]
+    for look in looks:
+        if look.truth is Truth.YES:
+            return look
     if not looks:
         return Look(Truth.NO, "this product has no LED pattern for it")
     again = min((look.again_at for look in looks if look.again_at is not None), default=None)
     undecided = [look for look in looks if look.truth is Truth.UNDECIDED]
-    if undecided:
-        return Look(Truth.UNDECIDED, undecided[0].seen, again)
-    return Look(Truth.NO, looks[0].seen, again)
+    truth = Truth.UNDECIDED if undecided else Truth.NO
+    return Look(truth, (undecided or looks)[0].seen, again)
+
+
+def _look_at_signal(rig: Rig, signal: Signal) -> Iterator[Look]:
+    """One look for each form of a signal whose LEDs this bench sees."""
+    if signal.assumed:
+        what = ", ".join(signal.assumed)
+        rig.assume(
+            f"LED pattern {signal.means}", f"{what} not judged", signal.source, "no document gives these figures"
+        )
+    least_s = 0.0 if signal.lasts_s is not None else LIMITED_FACTOR * longest_limited(rig.gateway_type, signal)
+    for wanted, phase in judges_of(rig, signal):
+        look = look_at_lines(rig, wanted, phase, least_s=least_s)
+        if look.truth is Truth.YES:
+            look = replace(look, seen=f"{signal.means}: {look.seen}")
+            for other in signal.unlike:
+                look = _unless(look, look_at_meanings(rig, rig.gateway_type.signals_for(other)), other)
+        yield look
+
+
+def _unless(look: Look, other: Look, meaning: str) -> Look:
+    """`look`, unless the LEDs show the `other` meaning, which contains this one."""
+    if other.truth is Truth.NO:
+        return look
+    truth = Truth.NO if other.truth is Truth.YES else Truth.UNDECIDED
+    return Look(truth, f"{look.seen} (it may be {meaning})", other.again_at or look.again_at)
+
+
+def judges_of(rig: Rig, signal: Signal) -> Iterator[tuple[list[tuple[str, Judge]], str | None]]:
+    """For each form of a signal: the LEDs that this bench sees with their judges, and the phase."""
+    for form in signal.forms:
+        wanted = [
+            (line, _judge(pattern, signal.assumed)) for line, pattern in form.shows.items() if line in rig.leds.lines
+        ]
+        if wanted:
+            yield wanted, form.phase
 
 
 @dataclass(frozen=True)
@@ -198,8 +225,8 @@ class Lasted:
     def _forms(self, rig: Rig) -> list[Sequence[tuple[str, Judge]]]:
         if isinstance(self.shown, LinesShow):
             return [[(line, pattern.fits) for line, pattern in self.shown.patterns]]
-        forms = [form for signal in rig.gateway_type.signals_for(self.shown.meaning) for form in signal.forms]
-        return [[(line, _judge(spec)) for line, spec in form.shows.items() if line in rig.leds.lines] for form in forms]
+        signals = rig.gateway_type.signals_for(self.shown.meaning)
+        return [wanted for signal in signals for wanted, _ in judges_of(rig, signal)]
 
 
 def _last_ended(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> tuple[float, float] | None:
@@ -252,8 +279,8 @@ def longest_limited(product: GatewayType, signal: Signal) -> float:
     return max(limited, default=0.0)
 
 
-def _judge(spec: PatternSpec) -> Judge:
-    pattern = pattern_of(spec)
+def _judge(spec: PatternSpec, assumed: Sequence[str]) -> Judge:
+    pattern = pattern_of(spec, assumed)
     return lambda reading: matches(reading.pattern, pattern, doubt=reading.doubt)
 
 

@@ -108,6 +108,24 @@ def test_files_may_be_a_parameter_and_a_missing_folder_is_no_mistake(tmp_path: P
     assert [case.key for case in cases(tmp_path, text)] == ["T-1[ppc,dump=a]", "T-1[ppc,dump=b]"]
 
 
+def test_a_pattern_with_an_exclamation_mark_leaves_files_out(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    for name in ("a.bin", "noise.bin"):
+        (tmp_path / "recordings" / name).write_bytes(b"\0")
+    text = HEAD + (
+        'gateways: [ppc]\nparameters:\n  dump: {files: [recordings/*.bin, "!noise*"]}\n'
+        'given:\n  meters:\n    m: {type: replay, id: 1SAG0021061001, dump: "{dump}"}\nsteps:\n  - wait: 1 s\n'
+    )
+    assert [case.key for case in cases(tmp_path, text)] == ["T-1[ppc,dump=a]"]
+
+
+def test_an_event_per_gateway_is_looked_up_at_its_own_gateway_only(tmp_path: Path) -> None:
+    event = "per_gateway: {event: {ppc: meter_checksum_invalid, conexa: %s, casa: metering_warning}}\n"
+    text = HEAD + event + 'steps:\n  - log: {book: system, has: "{event}"}\n'
+    assert len(cases(tmp_path, text % "metering_warning")) == 3
+    assert "'meter_checksum_invalid' is unknown" in complaint(tmp_path, text % "meter_checksum_invalid")
+
+
 def test_the_same_id_in_two_files_is_a_mistake(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         write(tmp_path, HEAD + "steps:\n  - power: on\n", name)

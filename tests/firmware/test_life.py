@@ -100,6 +100,23 @@ async def test_off_for_longer_than_the_reserve_the_time_is_unknown(clock: Clock)
     await rack.close()
 
 
+async def test_a_clock_that_lost_the_time_does_not_begin_before_what_is_stored(clock: Clock) -> None:
+    """wan-core 7.5 T0: nothing is captured for an instant that has its value already."""
+    rack = Rack(clock, PRODUCT, GatewayConfig(meters=(MeterProfile(NUMBER),)))
+    SmallBus(clock, rack.lmn[1], [SmallMeter(NUMBER)])
+    rack.gateway.power_on()
+    await clock.sleep(2000)
+    newest = max(row["capture_time"] for row in (await rack.console.ask(read="values"))["rows"])
+    rack.gateway.power_off()
+    await clock.sleep(49 * 3600)
+    rack.gateway.power_on()
+    await rack.ready()
+    info = await rack.console.info()
+    assert info["time_state"] == "unknown"
+    assert info["time"] >= newest
+    await rack.close()
+
+
 async def test_a_restart_on_command_keeps_the_log_and_comes_back(clock: Clock) -> None:
     rack = Rack(clock, PRODUCT, GatewayConfig())
     rack.gateway.power_on()

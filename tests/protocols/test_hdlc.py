@@ -21,6 +21,7 @@ from devices.protocols.hdlc import (
     Selector,
     StationRecord,
     decode_records,
+    same_id,
 )
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "hdlc"
@@ -263,6 +264,16 @@ def test_a_station_record_has_the_layout_of_the_fact_sheet() -> None:
 def test_a_record_keeps_ids_of_14_octets() -> None:
     record = StationRecord(3, 1, b"ABCDEFGHIJKLMN", b"")
     assert StationRecord.from_bytes(record.to_bytes()) == record
+
+
+@pytest.mark.parametrize(
+    "octets", [b"1001185", bytes.fromhex("06454d4801027153c8c6"), bytes.fromhex("01a815986480020102")]
+)
+def test_an_id_of_another_form_is_known_again_behind_its_filling(octets: bytes) -> None:
+    """Ids of older meters do not count their octets; a record fills them up (lmn-wired 1.5)."""
+    read = StationRecord.from_bytes(StationRecord(3, 1, octets).to_bytes()).device_id
+    assert same_id(read, octets) and same_id(octets, read)
+    assert not same_id(read, octets[:-1] + b"\xff")
 
 
 def test_parts_of_a_record_are_refused() -> None:
