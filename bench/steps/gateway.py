@@ -50,14 +50,20 @@ class InState:
 
 
 async def state_evidence(rig: Rig, state: str) -> list[Look]:
-    """One look per kind of evidence that the gateway type names for `state`: LEDs, log entries."""
+    """One look per kind of evidence that the gateway type names for `state`: LEDs, then log entries.
+
+    LEDs that contradict the state settle the question; logs are not read then.
+    """
     definition = rig.gateway_type.state(state)
     if definition.assumed:
         what = ", ".join(definition.assumed)
         rig.assume(f"operating state {state}", what, definition.source, definition.note or "not in the document")
     looks = []
     if definition.leds is not None:
-        looks.append(await MeaningShown(definition.leds).look(rig))
+        shown = await MeaningShown(definition.leds).look(rig)
+        if shown.truth is Truth.NO:
+            return [shown]
+        looks.append(shown)
     if definition.seen_by and "records" in rig.capabilities:
         looks.append(await _logged(rig, state))
     return looks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -66,32 +66,43 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         least_s: the patterns must have lasted this long before the answer is yes.
     """
     now = rig.clock.seconds()
-    readings = {line: rig.leds.reading(line, now) for line, _ in wanted}
-    matches = [judge(readings[line]) for line, judge in wanted]
-    seen = ", ".join(f"{line} {reading.pattern}" for line, reading in readings.items())
+    readings: dict[str, Reading] = {}
+    matches: list[Match] = []
+    for line, judge in wanted:
+        readings[line] = reading = rig.leds.reading(line, now)
+        matches.append(judge(reading))
+        if matches[-1] is Match.NO:  # nothing but a change of this LED can change the answer
+            return Look(Truth.NO, _seen(readings), rig.leds.next_check(line, now))
     checks = [rig.leds.next_check(line, now) for line in readings]
     again = min((check for check in checks if check is not None), default=None)
+    seen = _seen(readings)
     moving = tuple(line for line, reading in readings.items() if not isinstance(reading.pattern, On | Off))
-    if Match.NO not in matches and phase is not None and len(moving) > 1:  # steady LEDs have no phase
+    if phase is not None and len(moving) > 1:  # steady LEDs have no phase
         group = rig.leds.group(moving, now)
         matches.append(_phase_match(group.relation, phase))
         seen += f", {group.relation.value}"
     truth = _truth(matches)
-    if truth is Truth.YES and least_s:
+    if truth is not Truth.YES:
+        return Look(truth, seen, again)
+    if least_s:
         # What blinks because the mains is cut again and again is no pattern of the gateway.
         powered = rig.timeline.latest.get(("power", "on"))
         since = max(reading.start for reading in readings.values())
         ripe = max(since, powered.t if powered is not None else 0.0) + least_s
         if now < ripe:
             return Look(Truth.UNDECIDED, seen, ripe)
-    figures = tuple(
-        Measurement(
-            f"{line} {figure.name}", round(figure.value, 6), figure.unit, _rounded(figure.uncertainty), None, now
-        )
-        for line, reading in readings.items()
-        for figure in reading.figures
-    )
-    return Look(truth, seen, again, figures)
+    return Look(truth, seen, again, tuple(_figures(readings, now)))
+
+
+def _seen(readings: Mapping[str, Reading]) -> str:
+    return ", ".join(f"{line} {reading.pattern}" for line, reading in readings.items())
+
+
+def _figures(readings: Mapping[str, Reading], now: float) -> Iterator[Measurement]:
+    for line, reading in readings.items():
+        for figure in reading.figures:
+            value, uncertainty = round(figure.value, 6), _rounded(figure.uncertainty)
+            yield Measurement(f"{line} {figure.name}", value, figure.unit, uncertainty, None, now)
 
 
 def _rounded(uncertainty: float | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -151,12 +152,12 @@ class Signal(Documented):
             raise ValueError("a signal has either 'shows' or 'variants'")
         return self
 
-    @property
+    @cached_property
     def forms(self) -> tuple[Variant, ...]:
         """All its forms; a signal with one form has the variant ``only``."""
         return self.variants or (Variant(name="only", shows=self.shows, phase=self.phase),)
 
-    @property
+    @cached_property
     def lines(self) -> frozenset[str]:
         """LEDs that any of its forms names."""
         return frozenset(line for form in self.forms for line in form.shows)
