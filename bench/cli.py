@@ -8,14 +8,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-if TYPE_CHECKING:
-    from bench.scenario.loader import Case
-
-EXIT_USAGE = 2
-EXIT_BENCH = 3
-EXIT_INTERRUPTED = 130
+from bench.verdict import EXIT_BENCH, EXIT_INTERRUPTED, EXIT_USAGE
 
 EPILOG = """exit codes: 0 all passed, 1 something failed or could not be decided, 2 wrong use or a mistake in a file,
 3 trouble with the bench, 130 interrupted"""
@@ -146,31 +141,6 @@ def _report_command(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.set_defaults(command=_report)
 
 
-def select(arguments: argparse.Namespace) -> list[Case]:
-    """The cases that the options choose; UsageError when that is none."""
-    from bench.products import ALL
-    from bench.scenario.loader import load
-    from bench.scenario.mistakes import UnknownWord, unknown_option
-    from devices.errors import UsageError
-
-    gateways = ALL if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
-    for name in gateways:
-        if name not in ALL:
-            raise unknown_option(UnknownWord("gateway type", name, (*ALL, "all")))
-    cases = load(arguments.paths or [Path("scenarios")], gateways)
-    if arguments.case is not None:
-        chosen = [case for case in cases if case.key == arguments.case]
-        if not chosen:
-            raise unknown_option(UnknownWord("case", arguments.case, tuple(case.key for case in cases)))
-        return chosen
-    if arguments.keyword:
-        text = arguments.keyword.lower()
-        cases = [case for case in cases if text in case.key.lower() or text in case.scenario.title.lower()]
-    if not cases:
-        raise UsageError("no case is left by these options", hint="'smgw-bench list' shows what there is")
-    return cases
-
-
 def _run(arguments: argparse.Namespace) -> int:
     from bench.commands import run
 
@@ -191,6 +161,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _explain(arguments: argparse.Namespace) -> int:
     from bench.explain import explain
+    from bench.selection import select
 
     for number, text in enumerate(explain(select(arguments))):
         print(("\n" if number else "") + text)

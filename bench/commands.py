@@ -7,15 +7,17 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.cli import EXIT_INTERRUPTED, select
 from bench.config import load_bench
-from bench.runner import not_applicable
 from bench.scenario.loader import Case
-from bench.session import Session, default_folder
+from bench.selection import select
 from bench.store import read_json
-from bench.verdict import EXIT_CODES, Verdict
+from bench.verdict import EXIT_CODES, EXIT_INTERRUPTED, Verdict
 from devices.errors import Place, UsageError
+
+if TYPE_CHECKING:
+    from bench.session import Session
 
 DEFAULT_BENCH = "emulated"
 DEFAULT_SEED = 1
@@ -24,6 +26,7 @@ DEFAULT_SEED = 1
 def run(arguments: argparse.Namespace) -> int:
     """`smgw-bench run`."""
     from bench.live import listener_for
+    from bench.session import Session
 
     resume = arguments.resume is not None
     folder = _folder(arguments)
@@ -56,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _folder(arguments: argparse.Namespace) -> Path:
     """`--resume DIR`, or `--resume` together with `--out DIR`."""
     if arguments.resume is None:
+        from bench.session import default_folder
+
         return Path(arguments.out or default_folder())
     if arguments.resume != Path():
         if arguments.out is not None and arguments.out != arguments.resume:
@@ -139,6 +144,8 @@ def _row(case: Case) -> dict[str, object]:
 
 def check(arguments: argparse.Namespace) -> int:
     """`smgw-bench check`."""
+    from bench.applicability import not_applicable
+
     bench = None if arguments.bench is None else load_bench(arguments.bench)[0]
     cases = select(arguments)
     scenarios = {case.scenario.id for case in cases}

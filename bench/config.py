@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
@@ -13,9 +13,11 @@ from bench.products import ALL
 from bench.quantity import Duration
 from bench.scenario.mistakes import translate
 from bench.scenario.source import Source, read
-from bench.steps.base import Written
+from bench.written import Written
 from devices.errors import Place, UsageError, UsageErrors
-from devices.power.energy_meter import Quantity
+
+if TYPE_CHECKING:
+    from devices.power.energy_meter import Quantity
 
 BUILT_IN = Path(__file__).parent / "benches"
 """Folder of the benches that are named without a path."""
@@ -132,6 +134,8 @@ class Register(Written):
 
     def quantity(self) -> Quantity:
         """As the driver wants it."""
+        from devices.power.energy_meter import Quantity
+
         return Quantity(self.address, self.unit, self.type, self.scale, self.word_order, self.holding)
 
 

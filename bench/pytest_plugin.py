@@ -93,7 +93,7 @@ class ScenarioItem(pytest.Item):
         self.user_properties.extend(("verifies", clause) for clause in case.scenario.verifies)
 
     def setup(self) -> None:
-        from bench.runner import not_applicable
+        from bench.applicability import not_applicable
 
         bench, _ = _bench_of(self.config)
         reason = not_applicable(self.case, bench)

@@ -87,18 +87,6 @@ class Progress:
     step: Callable[[StepResult], None] | None = None
 
 
-def not_applicable(case: Case, bench: BenchFile) -> str | None:
-    """Why `case` cannot be run on `bench`; None when it can."""
-    if not bench.gateway.emulated and bench.gateway.type != case.gateway:
-        return f"the bench holds a {bench.gateway.type}, not a {case.gateway}"
-    missing = sorted(case.scenario.all_needs() - bench.capabilities())
-    if missing:
-        return f"the bench lacks {', '.join(missing)}"
-    if bench.time == "real" and case.scenario.given.time is not None:
-        return "the scenario begins at a given instant, which only virtual time can"
-    return None
-
-
 def run_case(
     case: Case, bench: BenchFile, folder: Path, *, seed: int, replay: list[str], progress: Progress | None = None
 ) -> CaseResult:

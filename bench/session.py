@@ -15,9 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
 
+from bench.applicability import not_applicable
 from bench.config import BenchFile
 from bench.crew import crew
-from bench.runner import CaseResult, Progress, not_applicable, run_case
+from bench.runner import CaseResult, Progress, run_case
 from bench.scenario.loader import Case
 from bench.store import RUN_SCHEMA, read_json, write_json
 from bench.verdict import Verdict, merge

@@ -13,7 +13,8 @@ from bench.products import ALL
 from bench.quantity import Duration
 from bench.scenario.mistakes import UnknownWord
 from bench.steps import REGISTRY, Step
-from bench.steps.base import ExpectingStep, Written
+from bench.steps.base import ExpectingStep
+from bench.written import Written
 
 CAPABILITIES = {
     "power": "the mains can be switched",

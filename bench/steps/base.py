@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from bench.expect import Condition, Outcome, expect
 from bench.quantity import Duration, text_of
+from bench.written import Written
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, type[Step]] = {}
 """Key in YAML -> model of the step."""
-
-
-class Written(BaseModel):
-    """Base of everything that people write: unknown keys are errors, nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Step(Written):

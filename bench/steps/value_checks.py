@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.expect import Look, Truth
 from bench.quantity import ENERGY, parse, text_of
-from devices.meters.catalogue import make_profile
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
@@ -130,6 +129,8 @@ class FollowsLoad:
 
     def flowed(self, rig: Rig, seconds: float) -> Decimal:
         """What the register shows at a time of the bench, in Wh to the milliwatt-hour, rounded down."""
+        from devices.meters.catalogue import make_profile
+
         given = rig.meters[self.meter].given
         energy = make_profile(given.load, rig.clock).energy(max(0, round(seconds * 1e6)))
         nanojoule = energy.drawn if parse_obis(self.register)[2] == 1 else energy.fed

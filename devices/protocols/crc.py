@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 
 _MIRROR8 = bytes(int(f"{octet:08b}"[::-1], 2) for octet in range(256))
-_FINISH16 = tuple(int(f"{word:016b}"[::-1], 2) ^ 0xFFFF for word in range(0x10000))
+_FINISH16 = tuple((low << 8 | high) ^ 0xFFFF for high in _MIRROR8 for low in _MIRROR8)
 
 
 def x25(data: bytes | bytearray | memoryview) -> int:

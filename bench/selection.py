@@ -1,0 +1,31 @@
+"""Which cases the options of a command choose."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.products import ALL
+from bench.scenario.loader import Case, load
+from bench.scenario.mistakes import UnknownWord, unknown_option
+from devices.errors import UsageError
+
+
+def select(arguments: argparse.Namespace) -> list[Case]:
+    """The cases that the options choose; UsageError when that is none."""
+    gateways = ALL if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
+    for name in gateways:
+        if name not in ALL:
+            raise unknown_option(UnknownWord("gateway type", name, (*ALL, "all")))
+    cases = load(arguments.paths or [Path("scenarios")], gateways)
+    if arguments.case is not None:
+        chosen = [case for case in cases if case.key == arguments.case]
+        if not chosen:
+            raise unknown_option(UnknownWord("case", arguments.case, tuple(case.key for case in cases)))
+        return chosen
+    if arguments.keyword:
+        text = arguments.keyword.lower()
+        cases = [case for case in cases if text in case.key.lower() or text in case.scenario.title.lower()]
+    if not cases:
+        raise UsageError("no case is left by these options", hint="'smgw-bench list' shows what there is")
+    return cases
