@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from bench.verdict import EXIT_BENCH, EXIT_INTERRUPTED, EXIT_USAGE
 
-EPILOG = """exit codes: 0 all passed, 1 something failed or could not be decided, 2 wrong use or a mistake in a file,
-3 trouble with the bench, 130 interrupted"""
+EPILOG = """exit codes: 0 all passed; 1 something failed or could not be decided; 2 wrong use, a mistake in a file, or
+nothing was judged; 3 trouble with the bench; 130 interrupted"""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -53,7 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         interrupted = True
         session.finish()
     _close(session, interrupted=interrupted)
-    return EXIT_INTERRUPTED if interrupted else EXIT_CODES[verdict]
+    if interrupted:
+        return EXIT_INTERRUPTED
+    if verdict is Verdict.NONE:
+        print("smgw-bench: nothing was judged, so nothing has passed", file=sys.stderr)
+    return EXIT_CODES[verdict]
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
@@ -150,6 +154,8 @@ def check(arguments: argparse.Namespace) -> int:
     cases = select(arguments)
     scenarios = {case.scenario.id for case in cases}
     print(f"{len(scenarios)} scenarios with {len(cases)} cases are in order")
+    for name in dict.fromkeys(case.scenario.id for case in cases if not case.scenario.judges):
+        print(f"  note: {name} has no step that expects anything, so it can never pass")
     if bench is not None:
         print(f"bench {bench.name!r} is in order: it offers {', '.join(sorted(bench.capabilities())) or 'nothing'}")
         reasons = [(case.key, reason) for case in cases if (reason := not_applicable(case, bench)) is not None]

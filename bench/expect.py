@@ -100,36 +100,52 @@ class Outcome:
 
 POLL_S = 60.0
 """Bench seconds after which a condition is looked at again even when nothing happened."""
+LATE_S = 0.25
+"""A condition that becomes true this much behind its deadline is still in time: the bench itself may be so late in real
+time (assumed; feasibility 13)."""
 
 
 async def expect(rig: Rig, condition: Condition, *, within: float | None, hold: float | None) -> Outcome:
-    """Wait until `condition` is yes (``within``) and stays so (``hold``), or time is up."""
+    """Wait until `condition` is yes (``within``) and stays so (``hold``), or time is up.
+
+    A hold is broken by a no. Undecided does not break it, since one false edge makes a LED undecided for a moment, but
+    a hold ends only with a yes, and what stays undecided longer than the condition may need is inconclusive.
+    """
     expected = condition.sentence()
     begin = rig.clock.seconds()
     budget = condition.settle_s if within is None else within
     deadline = begin + budget
     since: float | None = None
+    doubtful: float | None = None
     while True:
+        known = len(rig.timeline.events)
         look = await condition.look(rig)
         now = rig.clock.seconds()
+        wake = look.again_at or now + POLL_S
         if look.truth is Truth.YES:
+            doubtful = None
+            if since is None and now > deadline + LATE_S:
+                return _missed(look, expected, budget, within)
             since = now if since is None else since
             if hold is None or now - since >= hold - 1e-9:
                 return Outcome(Verdict.PASS, expected, _seen(look, since - begin), measurements=look.measurements)
-            wake = min(since + hold, look.again_at or now + POLL_S)
+            wake = min(since + hold, wake)
+        elif look.truth is Truth.UNDECIDED and since is not None:
+            doubtful = now if doubtful is None else doubtful
+            limit = doubtful + max(condition.settle_s, 1.0)
+            if now >= limit:
+                return Outcome(Verdict.INCONC, expected, look.seen, f"could no longer be decided: {look.seen}")
+            wake = min(limit, wake)
         else:
-            broken, since = since, None
-            # Undecided is no reason to give up a hold that has begun, but it does not count for it either.
-            if look.truth is Truth.NO and broken is not None and now >= deadline:
-                held = text_of(round(now - broken, 3))
-                return Outcome(
-                    Verdict.FAIL, expected, look.seen, f"held for {held} only", measurements=look.measurements
-                )
+            broken, since, doubtful = since, None, None
             if now >= deadline:
+                if broken is not None:
+                    held = text_of(round(now - broken, 3))
+                    return Outcome(Verdict.FAIL, expected, look.seen, f"held for {held} only; seen: {look.seen}")
                 return _missed(look, expected, budget, within)
-            wake = min(deadline, look.again_at or now + POLL_S)
+            wake = min(deadline, wake)
         rig.raise_if_violated()
-        await rig.timeline.changed(max(wake, now + 1e-6))
+        await rig.timeline.changed(max(wake, now + 1e-6), known)
 
 
 def _missed(look: Look, expected: str, budget: float, within: float | None) -> Outcome:
@@ -152,9 +168,10 @@ class Monitor:
         condition: what is watched.
         wanted: False for ``never``, True for ``always``.
         line: line in the scenario file.
-        violated_at: bench seconds of the first violation, None while there is none.
-        seen: what was seen at the violation, or last.
-        looks: how often a decided look was had; a monitor that never decided has not judged.
+        violated_at: bench seconds at which the first violation was seen, None while there is none.
+        seen: what was seen at the violation.
+        open: the last look was undecided; at the end of the case that makes the monitor inconclusive.
+        undecided_s: for how long it was undecided in all.
     """
 
     condition: Condition
@@ -162,7 +179,10 @@ class Monitor:
     line: int
     violated_at: float | None = None
     seen: str = ""
-    looks: int = field(default=0)
+    open: bool = True
+    undecided_s: float = 0.0
+    _looked_at: float | None = field(default=None, repr=False)
+    _due: float = field(default=0.0, repr=False)
 
     def sentence(self) -> str:
         """What is watched, as a sentence."""
@@ -171,17 +191,34 @@ class Monitor:
 
     @property
     def verdict(self) -> Verdict:
-        """Fail once violated; none when it could never be decided."""
+        """Fail once violated, inconclusive when it was not decided at the end."""
         if self.violated_at is not None:
             return Verdict.FAIL
-        return Verdict.PASS if self.looks else Verdict.INCONC
+        return Verdict.INCONC if self.open else Verdict.PASS
 
     async def check(self, rig: Rig) -> float | None:
         """Look once; returns when to look again by the passing of time."""
+        begin = rig.clock.seconds()
+        if getattr(self.condition, "polled", False) and begin < self._due:
+            return self._due
         look = await self.condition.look(rig)
-        if look.truth is not Truth.UNDECIDED:
-            self.looks += 1
-            if (look.truth is Truth.YES) != self.wanted and self.violated_at is None:
-                self.violated_at = rig.clock.seconds()
-                self.seen = look.seen
+        now = rig.clock.seconds()
+        if self.open and self._looked_at is not None:
+            self.undecided_s += now - self._looked_at
+        self._looked_at = now
+        self.open = look.truth is Truth.UNDECIDED
+        if not self.open and (look.truth is Truth.YES) != self.wanted and self.violated_at is None:
+            self.violated_at = now
+            self.seen = look.seen
+        self._due = look.again_at or now + POLL_S
         return look.again_at
+
+    async def settle(self, rig: Rig) -> None:
+        """At the end of the case: look until it is decided, for as long as the condition may need."""
+        deadline = rig.clock.seconds() + self.condition.settle_s
+        self._due = 0.0
+        again = await self.check(rig)
+        while self.open and self.violated_at is None and rig.clock.seconds() < deadline:
+            await rig.timeline.changed(min(deadline, again or deadline))
+            self._due = 0.0
+            again = await self.check(rig)

@@ -109,16 +109,17 @@ def run_case(
     try:
         run(main.all(), virtual=bench.time == "virtual")
     except (BenchError, UsageError) as error:
-        _give_up(result, str(error))
+        give_up(result, str(error))
     except Exception as error:  # a defect of the bench must not end the session, nor read as a device fault
         (folder / "defect.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        _give_up(result, f"defect in the bench: {type(error).__name__}: {error} (see defect.txt)")
+        give_up(result, f"defect in the bench: {type(error).__name__}: {error} (see defect.txt)")
     result.wall_s = round(wall_seconds() - begin, 6)
     write_json(folder / "verdict.json", _record(result, bench, seed, replay))
     return result
 
 
-def _give_up(result: CaseResult, reason: str) -> None:
+def give_up(result: CaseResult, reason: str) -> None:
+    """The bench could not carry the case through."""
     result.verdict, result.reason = Verdict.ERROR, reason
     if result.steps and not result.steps[-1].ended:
         result.steps[-1].verdict, result.steps[-1].reason = "error", reason
@@ -145,8 +146,10 @@ class _Run:
             async with open_rig(clock, timeline, self.case, product, self.bench, self.folder, self.seed) as rig:
                 try:
                     await self._judge(rig)
+                except (BenchError, UsageError) as error:
+                    give_up(self.result, str(error))
                 finally:
-                    self._conclude(rig, clock)
+                    self._conclude(rig)
         finally:
             self.result.ended = clock.now().isoformat()
             self.result.bench_s = round(clock.seconds(), 6)
@@ -160,20 +163,23 @@ class _Run:
             for index, watch in enumerate(scenario.watch)
         ]
         watching = asyncio.create_task(_watch(rig, monitors)) if monitors else None
+        trouble: BenchError | UsageError | None = None
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as timeout:
                 await self._steps(rig)
-            if watching is not None and watching.done():
-                watching.result()
-            for monitor in monitors:
-                await monitor.check(rig)
         except TimeoutError:
-            raise BenchError(f"the case was not done within its time limit of {limit:g} s") from None
+            if not timeout.expired():
+                raise
+            trouble = BenchError(f"the case was not done within its time limit of {limit:g} s")
+        except (BenchError, UsageError) as error:
+            trouble = error
         finally:
-            if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+            ended = await _stop(watching)
+        for monitor in monitors:
+            await monitor.settle(rig)
         self._judge_monitors(monitors)
+        if trouble is not None or ended is not None:
+            raise trouble or ended  # type: ignore[misc]
 
     async def _steps(self, rig: Rig) -> None:
         for index, step in enumerate(self.case.scenario.steps):
@@ -211,14 +217,20 @@ class _Run:
                 reason = f"at {monitor.violated_at:.3f} s: {monitor.seen}"
                 self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
             elif verdict is Verdict.INCONC:
-                reason = "could not be decided at any time"
+                reason = "could not be decided at the end"
                 self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
             self.result.verdict = merge((self.result.verdict, verdict))
             self.result.monitors.append(
-                {"sentence": monitor.sentence(), "line": monitor.line, "verdict": str(verdict), "reason": reason}
+                {
+                    "sentence": monitor.sentence(),
+                    "line": monitor.line,
+                    "verdict": str(verdict),
+                    "reason": reason,
+                    "undecided_s": round(monitor.undecided_s, 3),
+                }
             )
 
-    def _conclude(self, rig: Rig, clock: Clock) -> None:
+    def _conclude(self, rig: Rig) -> None:
         self.result.assumed = [
             {"name": name, "value": value, "source": source, "why": why}
             for name, (value, source, why) in sorted(rig.assumed.items())
@@ -226,9 +238,19 @@ class _Run:
         rig.timeline.add("verdict", str(self.result.verdict), {"reason": self.result.reason})
 
 
+async def _stop(watching: asyncio.Task[None] | None) -> Exception | None:
+    """End the watch; returns what went wrong in it."""
+    if watching is None:
+        return None
+    watching.cancel()
+    ended = (await asyncio.gather(watching, return_exceptions=True))[0]
+    return ended if isinstance(ended, Exception) else None
+
+
 async def _watch(rig: Rig, monitors: list[Monitor]) -> None:
     """Look at all monitors whenever something happened or could have changed by the passing of time."""
     while True:
+        known = len(rig.timeline.events)
         again = rig.clock.seconds() + 3600.0
         for monitor in monitors:
             soon = await monitor.check(rig)
@@ -237,7 +259,7 @@ async def _watch(rig: Rig, monitors: list[Monitor]) -> None:
                 return
             if soon is not None:
                 again = min(again, soon)
-        await rig.timeline.changed(max(again, rig.clock.seconds() + 1e-6))
+        await rig.timeline.changed(max(again, rig.clock.seconds() + 1e-6), known)
 
 
 def _record(result: CaseResult, bench: BenchFile, seed: int, replay: list[str]) -> dict[str, Any]:

@@ -83,8 +83,15 @@ class Timeline:
         """Call `listener` for every event from now on."""
         self._listeners.append(listener)
 
-    async def changed(self, until: float) -> None:
-        """Wait for the next event, at the latest until the clock shows `until` seconds."""
+    async def changed(self, until: float, seen: int | None = None) -> None:
+        """Wait for the next event, at the latest until the clock shows `until` seconds.
+
+        Args:
+            until: bench seconds.
+            seen: number of events that the caller has taken into account; with more on the timeline it returns at once.
+        """
+        if seen is not None and len(self.events) > seen:
+            return
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiters.append(waiter)

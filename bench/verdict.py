@@ -31,5 +31,5 @@ def merge(verdicts: Iterable[Verdict]) -> Verdict:
 EXIT_USAGE = 2
 EXIT_BENCH = 3
 EXIT_INTERRUPTED = 130
-EXIT_CODES = {Verdict.NONE: 0, Verdict.PASS: 0, Verdict.INCONC: 1, Verdict.FAIL: 1, Verdict.ERROR: EXIT_BENCH}
+EXIT_CODES = {Verdict.NONE: EXIT_USAGE, Verdict.PASS: 0, Verdict.INCONC: 1, Verdict.FAIL: 1, Verdict.ERROR: EXIT_BENCH}
 """What a command returns for the merged verdict of its run; EXIT_USAGE is kept for wrong use."""

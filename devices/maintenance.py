@@ -20,8 +20,12 @@ MAX_LINE = 64_000_000
 """Octets of one answer: 15 months of values of several meters fit."""
 
 
+class Refused(UsageError):
+    """The emulated gateway understood the request and refuses it in the state that it is in."""
+
+
 class MaintenancePort:
-    """Client of the maintenance port: one request at a time, each with a deadline.
+    """Client of the maintenance port; several may ask at the same time, each request has a deadline.
 
     Args:
         clock: for deadlines.
@@ -32,15 +36,21 @@ class MaintenancePort:
         self._clock = clock
         self._port = port
         self._number = 0
-        self._chunks: list[bytes] = []
-        self._answer: asyncio.Future[dict[str, Any]] | None = None
+        self._received_octets = bytearray()
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         port.set_receiver(self._received)
 
     async def do(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Make the fault `name`; UsageError when the emulation does not know it or its fields."""
+        """Make the fault `name`.
+
+        Raises:
+            Refused: the gateway refuses it in its present state.
+            UsageError: the emulation does not know it or its fields.
+        """
         answer = await self._ask({"do": name, **fields})
         if not answer.get("ok"):
-            raise UsageError(f"the emulated gateway refuses {name!r}: {answer.get('error')}")
+            text = f"the emulated gateway refuses {name!r}: {answer.get('error')}"
+            raise Refused(text) if answer.get("refused") else UsageError(text)
         return answer
 
     async def read(self, what: str, **fields: Any) -> dict[str, Any]:
@@ -52,35 +62,47 @@ class MaintenancePort:
 
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
-        self._answer = asyncio.get_running_loop().create_future()
-        self._chunks.clear()
-        line = json.dumps({"id": self._number, **request}, default=str)
-        self._port.write(line.encode() + b"\n")
+        number = self._number
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        self._port.write(json.dumps({"id": number, **request}, default=str).encode() + b"\n")
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                return await self._answer
+                return await answer
         except TimeoutError:
             raise BenchError(f"the maintenance port did not answer within {ANSWER_WITHIN_S:g} s") from None
         finally:
-            self._answer = None
+            del self._waiting[number]
 
     def _received(self, data: bytes) -> None:
-        self._chunks.append(data)
-        if b"\n" not in data or self._answer is None or self._answer.done():
+        octets = self._received_octets
+        octets += data
+        if b"\n" not in data:
+            if len(octets) > MAX_LINE:
+                octets.clear()
+                self._fail("the answer of the maintenance port is too long")
             return
-        text = b"".join(self._chunks)
-        self._chunks.clear()
-        if len(text) > MAX_LINE:
-            self._answer.set_exception(BenchError("the answer of the maintenance port is too long"))
-            return
-        for line in text.split(b"\n"):
+        *lines, rest = bytes(octets).split(b"\n")
+        octets[:] = rest
+        for line in lines:
             if line.strip():
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
-        answer = json.loads(line)
-        if self._answer is not None and not self._answer.done() and answer.get("id") in (self._number, None):
-            self._answer.set_result(answer)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            self._fail(f"the maintenance port answered what is no JSON: {line[:60]!r}")
+            return
+        number = answer.get("id") if isinstance(answer, dict) else None
+        waiting = self._waiting.get(number) if isinstance(number, int) else None
+        if waiting is not None and not waiting.done():  # a late answer to a request that was given up is let pass
+            waiting.set_result(answer)
+
+    def _fail(self, text: str) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(BenchError(text))
 
     def close(self) -> None:
         """Let go of the port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 from devices.errors import UsageError
 from firmware.config import MeterProfile
 from firmware.logs.book import LogBook
-from firmware.maintenance import Answer, Command, Parameter
+from firmware.maintenance import Answer, Command, Parameter, Refusal
 from firmware.metering.values import as_rows, read
 from firmware.own_clock import iso, to_us
 from firmware.profiles import active
 from firmware.session import Session
 from firmware.storage.memory import digest
+from firmware.storage.writer import PowerLost
 from firmware.unit import Start, Unit
 
 _NUMBER = (int, float)
@@ -101,13 +103,13 @@ class FaultPort:
     def _running(self) -> Session:
         session = self._session()
         if session is None:
-            raise UsageError("the gateway is without power")
+            raise Refusal("the gateway is without power")
         return session
 
     def _ready(self) -> Session:
         session = self._running()
         if session.phase != "ready":
-            raise UsageError(f"the gateway is not ready yet (phase {session.phase})")
+            raise Refusal(f"the gateway is not ready yet (phase {session.phase})")
         return session
 
     def _plant(self, name: str, value: Any) -> None:
@@ -181,7 +183,7 @@ class FaultPort:
         if session is not None:
             session.meet("violation", fault)
         elif not persistent:
-            raise UsageError("without power only a persistent violation can be made")
+            raise Refusal("without power only a persistent violation can be made")
         return {}
 
     def _check_variant(self, variant: str | None) -> None:
@@ -244,7 +246,7 @@ class FaultPort:
         session = self._ready()
         reason = session.installer.refuse()
         if reason is not None:
-            raise UsageError(reason)
+            raise Refusal(reason)
         session.spawn(session.installer.install(version, good=ok))
         return {"version": version}
 
@@ -277,20 +279,28 @@ class FaultPort:
             return {}
         shown = rtc.read()
         now_us = session.own.now_us() if session is not None else shown if shown is not None else 0
-        target = _instant(time) if time is not None else now_us + round((offset_s or 0.0) * 1e6)
+        try:
+            target = _instant(time) if time is not None else now_us + round((offset_s or 0.0) * 1e6)
+            shown = iso(target)
+        except (OverflowError, ValueError):
+            raise UsageError(f"no clock can be put {offset_s} s off", hint="years from 1 to 9999 exist") from None
         rtc.set(target)
         if session is not None:
             session.own.step_to(target)
-        return {"time": iso(target)}
+        return {"time": shown}
 
     def clear_cause(self, cause: str) -> Answer:
         """The administrator has dealt with a cause: reviewed a lock, put in a certificate."""
+        product = self._unit.product
+        if product.rule(cause) is None:
+            causes = ", ".join(sorted({one.cause for one in product.data.causes}))
+            raise UsageError(f"{product.name} has no cause {cause!r}", hint=f"one of {causes}")
         session = self._running()
         if cause not in session.control.states.present:
-            known = ", ".join(session.control.states.present) or "none"
-            raise UsageError(f"the cause {cause!r} is not present", hint=f"present: {known}")
+            present = ", ".join(session.control.states.present) or "none"
+            raise Refusal(f"the cause {cause!r} is not present (present: {present})")
         if not session.control.cleared(cause, by_administrator=True):
-            raise UsageError(f"{self._unit.product.name} has no way out of {cause!r} in the field")
+            raise Refusal(f"{product.name} has no way out of {cause!r} in the field")
         return {"state": session.control.states.state}
 
     def restart(self) -> Answer:
@@ -300,11 +310,16 @@ class FaultPort:
 
     # --- reading
 
-    async def read_log(self, book: str, consumer: str | None = None, since: int = 0) -> Answer:
-        """The entries of a book; `consumer` None: the first consumer's."""
+    async def _settle(self) -> None:
+        """Let a commit that is under way end; when mains fails under it, what lies in the memory is what is read."""
         session = self._session()
         if session is not None:
-            await session.writer.flush()
+            with contextlib.suppress(PowerLost):
+                await session.writer.flush()
+
+    async def read_log(self, book: str, consumer: str | None = None, since: int = 0) -> Answer:
+        """The entries of a book; `consumer` None: the first consumer's."""
+        await self._settle()
         owner = ""
         if book == "consumer":
             owner = consumer or self._unit.config.consumers[0]
@@ -315,9 +330,7 @@ class FaultPort:
 
     async def read_values(self, meter: str | None = None, since: str | None = None) -> Answer:
         """The stored readings, one row per register."""
-        session = self._session()
-        if session is not None:
-            await session.writer.flush()
+        await self._settle()
         since_s = None if since is None else _instant(since) // 1_000_000
         rows = [row for reading in read(self._unit.memory, meter, since_s) for row in as_rows(reading)]
         return {"rows": rows}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from devices.clock import Clock
-from devices.ports.led_lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, EdgeListeners, LedEdge
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class LedPanel:
         self._telling = False
         self._signals: dict[str, _Playing] = {}
         self._winner: dict[str, _Playing | None] = dict.fromkeys(self.lines, None)
-        self._listeners: list[EdgeListener] = []
+        self._listeners = EdgeListeners()
         self._order = 0
 
     def levels(self) -> dict[str, bool]:
@@ -96,13 +96,7 @@ class LedPanel:
 
     def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` with every LedEdge from now on; returns the function that ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     def close(self) -> None:
         """No edge is told any more; may be called twice."""
@@ -186,6 +180,4 @@ class LedPanel:
             if self._levels[line] == lit:
                 continue
             self._levels[line] = lit
-            edge = LedEdge(now, line, lit)
-            for listener in tuple(self._listeners):
-                listener(edge)
+            self._listeners.tell(LedEdge(now, line, lit))

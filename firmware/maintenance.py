@@ -3,9 +3,11 @@
     {"id": 1, "do": "flip_bit", "of": "firmware"}     ->  {"id": 1, "ok": true, "where": "firmware octet 7 bit 3"}
     {"id": 2, "read": "log", "book": "system"}        ->  {"id": 2, "ok": true, "entries": [...]}
     {"id": 3, "do": "fly"}                            ->  {"id": 3, "ok": false, "error": "..."}
+    {"id": 4, "do": "restart"}  without mains         ->  {"id": 4, "ok": false, "refused": true, "error": "..."}
 
 It works with and without mains: a defect may be planted while the device is off. What can be done is a table of
-:class:`Command`; requests are carried out one after the other, in their order.
+:class:`Command`; requests are carried out one after the other, in their order. Every request is answered. One that
+the gateway refuses because of the state that it is in is told apart from one that makes no sense by ``refused``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,10 @@ _PIECE = 1 << 16
 _PATIENCE = 1000
 
 Answer = dict[str, Any]
+
+
+class Refusal(SmgwBenchError):
+    """The request makes sense, and the gateway does not carry it out in its present state."""
 
 
 @dataclass(frozen=True)
@@ -117,17 +123,27 @@ class MaintenanceServer:
             await self._serve(self._lines.popleft())
 
     async def _serve(self, line: bytes) -> None:
-        number: Any = None
+        """Carry out one request and answer it, whatever comes of it; only closing the port ends this early."""
+        answer: Answer = {"id": None, "ok": False}
         try:
             request = _parse(line)
-            number = request.pop("id", None)
+            answer["id"] = request.pop("id", None)
             command, fields = self._find(request)
             result = command.carry_out(**fields)
-            answer = result if isinstance(result, dict) else await result
+            answer |= {"ok": True, **(result if isinstance(result, dict) else await result)}
+            octets = _line(answer)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            octets = _line(answer | {"error": "what was asked for was broken off"})
+        except Refusal as error:
+            octets = _line(answer | {"refused": True, "error": str(error)})
         except SmgwBenchError as error:
-            self._refuse(number, str(error))
-        else:
-            await self._write({"id": number, "ok": True, **answer})
+            octets = _line(answer | {"error": str(error)})
+        except Exception as error:  # whatever the emulation does wrong must not silence the port
+            octets = _line(_failure(answer["id"], f"the emulation failed: {type(error).__name__}: {error}"))
+        await self._write(octets)
 
     def _find(self, request: dict[str, Any]) -> tuple[Command, dict[str, Any]]:
         verbs = [verb for verb in self._commands if verb in request]
@@ -150,10 +166,9 @@ class MaintenanceServer:
 
     def _refuse(self, number: Any, reason: str) -> None:
         with contextlib.suppress(BenchError):
-            self._port.write(_line({"id": number, "ok": False, "error": reason}))
+            self._port.write(_line(_failure(number, reason)))
 
-    async def _write(self, answer: Answer) -> None:
-        octets = _line(answer)
+    async def _write(self, octets: bytes) -> None:
         with contextlib.suppress(PortLost):
             for start in range(0, len(octets), _PIECE):
                 await self._write_piece(octets[start : start + _PIECE])
@@ -171,8 +186,13 @@ class MaintenanceServer:
                 return
 
 
+def _failure(number: Any, reason: str) -> Answer:
+    return {"id": number, "ok": False, "error": reason}
+
+
 def _line(answer: Answer) -> bytes:
-    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    """The answer as a line; half a surrogate pair, which JSON allows and UTF-8 does not, stays escaped."""
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def _parse(line: bytes) -> dict[str, Any]:

@@ -289,19 +289,19 @@ def _validate(filled: dict[str, Any], source: Source) -> Scenario:
         scenario = Scenario.model_validate(filled)
     except ValidationError as error:
         raise UsageErrors(list(translate(error, source, Scenario, extra=_HEADER))) from None
-    errors = []
     if "emulated" in scenario.all_needs() and "emulated" not in scenario.needs:
-        first = next(index for index, step in enumerate(scenario.steps) if "emulated" in step.needs())
-        errors.append(
-            UsageError(
-                f"the step {scenario.steps[first].key!r} works on an emulated gateway only",
-                place=source.place(("steps", first)),
-                hint="say so with 'needs: [emulated]'",
-            )
-        )
-    if errors:
-        raise UsageErrors(errors)
+        what, path = _emulated_only(scenario)
+        hint = "say so with 'needs: [emulated]'"
+        raise UsageError(f"{what} works on an emulated gateway only", place=source.place(path), hint=hint)
     return scenario
+
+
+def _emulated_only(scenario: Scenario) -> tuple[str, Path_]:
+    """What in `scenario` works on an emulated gateway only, and where it stands."""
+    for index, step in enumerate(scenario.steps):
+        if "emulated" in step.needs():
+            return f"the step {step.key!r}", ("steps", index)
+    return "'options'", ("given", "gateway", "options")
 
 
 def _check_steps(scenario: Scenario, gateway: str, source: Source) -> None:

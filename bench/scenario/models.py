@@ -227,6 +227,11 @@ class Scenario(Written):
         """The steps in order."""
         yield from self.steps
 
+    @property
+    def judges(self) -> bool:
+        """Whether anything is expected at all."""
+        return bool(self.watch) or any(step.judges for step in self.steps)
+
     def all_needs(self) -> frozenset[str]:
         """Capabilities that the steps and monitors need, and those that are named."""
         needs = set(self.needs)
@@ -234,4 +239,10 @@ class Scenario(Written):
             needs |= step.needs()
         if self.given.meters:
             needs.add("wired_lmn")
+        if self.given.gateway.options:
+            needs.add("emulated")
+        if self.given.gateway.lifecycle == "delivered" or any(
+            meter.registration_period is not None for meter in self.given.meters.values()
+        ):
+            needs.add("back_office")  # on a real gateway the administrator sees to it
         return frozenset(needs)

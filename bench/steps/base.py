@@ -46,6 +46,11 @@ class Step(Written):
             return {cls.shorthand: value}
         raise ValueError(f"{cls.key} wants a mapping, such as {{{', '.join(cls.model_fields)}}}")
 
+    @property
+    def judges(self) -> bool:
+        """Whether this step ends in a verdict."""
+        return False
+
     def needs(self) -> frozenset[str]:
         """Capabilities of the bench without which this step cannot be done."""
         return self.base_needs
@@ -73,6 +78,10 @@ class ExpectingStep(Step):
 
     within: Duration | None = None
     hold: Duration | None = Field(default=None, alias="for")
+
+    @property
+    def judges(self) -> bool:
+        return True
 
     @property
     def watchable(self) -> bool:

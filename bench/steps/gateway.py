@@ -16,7 +16,8 @@ from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
 from bench.steps.leds import MeaningShown
 from bench.verdict import Verdict
-from devices.errors import UsageError
+from devices.errors import BenchError
+from devices.maintenance import Refused
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -32,6 +33,7 @@ class InState:
 
     state: str
     settle_s: float = 15.0
+    polled: bool = True
 
     def sentence(self) -> str:
         return f"the gateway is in the state {self.state!r}"
@@ -64,23 +66,42 @@ async def state_evidence(rig: Rig, state: str) -> list[Look]:
         if shown.truth is Truth.NO:
             return [shown]
         looks.append(shown)
-    if definition.seen_by and "records" in rig.capabilities:
-        looks.append(await _logged(rig, state))
+    tells = told_states(rig.gateway_type)
+    if "records" in rig.capabilities:
+        if state == "run" or definition.seen_by:
+            looks.append(await _logged(rig, state, tells))
+    elif state == "run":
+        looks.append(_not_told_by_leds(rig.gateway_type))
     return looks
 
 
-async def _logged(rig: Rig, state: str) -> Look:
-    """The last log entry that tells of any operating state tells of `state`."""
-    tells = told_states(rig.gateway_type)
-    last: dict[str, Any] | None = None
+def _not_told_by_leds(product: GatewayType) -> Look:
+    """Without the logs, normal operation cannot be told from states that the LEDs do not show."""
+    ready = product.state("run").leds
+    hidden = [name for name, state in product.states.items() if name != "run" and state.leds in (None, ready)]
+    if not hidden:
+        return Look(Truth.YES, "no other state shows the same LEDs")
+    return Look(Truth.UNDECIDED, f"the LEDs do not tell it from {' or '.join(hidden)}, and no log can be read")
+
+
+async def _logged(rig: Rig, state: str, tells: dict[str, set[str]]) -> Look:
+    """The last log entry that tells of any operating state tells of `state`; no such entry tells of normal operation.
+
+    Inside a book entries follow each other by number, whatever the gateway's clock says. Where books disagree, the
+    entry with the later time counts.
+    """
+    newest = []
     for book in BOOKS:
-        for entry in await rig.records.log(book):
-            if entry["event"] in tells and (last is None or entry["time"] >= last["time"]):
-                last = entry
+        told = [entry for entry in await rig.records.log(book) if entry["event"] in tells]
+        if told:
+            newest.append(max(told, key=lambda entry: int(entry["number"])))
     again = rig.clock.seconds() + POLL_S
-    if last is None:
+    if not newest:
+        if state == "run":
+            return Look(Truth.YES, "no log entry tells of another state", again)
         wanted = " or ".join(rig.gateway_type.state(state).seen_by)
         return Look(Truth.NO, f"no log entry {wanted}", again)
+    last = max(newest, key=lambda entry: str(entry["time"]))
     truth = Truth.YES if state in tells[last["event"]] else Truth.NO
     return Look(truth, f"log entry {last['event']} ({last.get('id')}) of {last['time']}", again)
 
@@ -150,6 +171,10 @@ class FaultStep(Step):
         extra = self.model_extra or {}
         return {name: float(value) if isinstance(value, Decimal) else value for name, value in extra.items()}
 
+    @property
+    def judges(self) -> bool:
+        return bool(self.refused)
+
     def sentence(self) -> str:
         fields = ", ".join(f"{name} {value}" for name, value in self.fields.items())
         text = f"Inside the emulated gateway: {self.do.replace('_', ' ')}{' (' + fields + ')' if fields else ''}"
@@ -166,7 +191,7 @@ class FaultStep(Step):
     async def _expect_refusal(self, rig: Rig) -> Outcome:
         try:
             await rig.maintenance.do(self.do, **self.fields)
-        except UsageError as error:
+        except Refused as error:
             return Outcome(Verdict.PASS, "refused", str(error))
         return Outcome(Verdict.FAIL, "refused", "carried out", f"the gateway carried out {self.do!r}")
 
@@ -187,13 +212,19 @@ class SelfTestStep(Step):
     initiator: Literal["consumer", "technician", "administrator"]
     accepted: bool = True
 
+    @property
+    def judges(self) -> bool:
+        return True
+
     def sentence(self) -> str:
         text = f"The {self.initiator} starts the self-test"
         return text + ("." if self.accepted else ", which the gateway must refuse.")
 
     async def run(self, rig: Rig) -> Outcome:
         answer = await rig.maintenance.do("selftest", initiator=self.initiator)
-        accepted = bool(answer.get("accepted", True))
+        if "accepted" not in answer:
+            raise BenchError("the maintenance port does not say whether the self-test was accepted")
+        accepted = bool(answer["accepted"])
         expected = "order accepted" if self.accepted else "order refused"
         seen = "accepted" if accepted else f"refused: {answer.get('reason', '')}"
         rig.timeline.add("maintenance", "selftest", {"initiator": self.initiator, "accepted": accepted})
@@ -241,6 +272,10 @@ class NetworkStep(Step):
             if socket not in ("WAN", "HAN", "CLS"):
                 raise ValueError(f"there is no socket {socket!r}: it is WAN, HAN or CLS")
         return self
+
+    @property
+    def judges(self) -> bool:
+        return self.frames is not None
 
     def sentence(self) -> str:
         for verb, pair in (("Join", self.join), ("Separate", self.separate), ("Exchange the cables of", self.swap)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -16,6 +17,7 @@ from bench.steps.base import ExpectingStep
 from devices.leds.groups import Relation
 from devices.leds.pattern import Blink, Match, Off, On, matches
 from devices.leds.reading import Reading
+from devices.leds.waveform import segments
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -35,8 +37,6 @@ _PATTERN_SCHEMA = {
     ]
 }
 LedPattern = Annotated[WrittenPattern, BeforeValidator(parse_written), WithJsonSchema(_PATTERN_SCHEMA)]
-
-LINES = ("PWR", "TLS", "LMC", "wMT")
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,8 @@ Judge = Callable[[Reading], Match]
 def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | None, *, least_s: float = 0.0) -> Look:
     """Look at each LED with its judge, then at their phase.
 
+    LEDs that the bench does not sense leave the answer undecided, unless the others say no.
+
     Args:
         phase: together, alternating, either, or None when it does not matter.
         least_s: the patterns must have lasted this long before the answer is yes.
@@ -69,6 +71,8 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
     readings: dict[str, Reading] = {}
     matches: list[Match] = []
     for line, judge in wanted:
+        if line not in rig.leds.lines:
+            continue
         readings[line] = reading = rig.leds.reading(line, now)
         matches.append(judge(reading))
         if matches[-1] is Match.NO:  # nothing but a change of this LED can change the answer
@@ -84,6 +88,9 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
     truth = _truth(matches)
     if truth is not Truth.YES:
         return Look(truth, seen, again)
+    blind = _not_sensed(rig, wanted)
+    if blind:
+        return Look(Truth.UNDECIDED, f"{seen}; {blind}" if seen else blind, again)
     if least_s:
         # What blinks because the mains is cut again and again is no pattern of the gateway.
         powered = rig.timeline.latest.get(("power", "on"))
@@ -92,6 +99,12 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         if now < ripe:
             return Look(Truth.UNDECIDED, seen, ripe)
     return Look(truth, seen, again, tuple(_figures(readings, now)))
+
+
+def _not_sensed(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> str:
+    """Which of the wanted LEDs the bench does not sense, in words; empty when it senses all."""
+    lines = [line for line, _ in wanted if line not in rig.leds.lines]
+    return f"{', '.join(lines)} {'is' if len(lines) == 1 else 'are'} not sensed on this bench" if lines else ""
 
 
 def _seen(readings: Mapping[str, Reading]) -> str:
@@ -165,12 +178,7 @@ def look_at_meanings(rig: Rig, signals: Sequence[Signal]) -> Look:
 
 
 def _look_at_signal(rig: Rig, signal: Signal) -> Iterator[Look]:
-    """One look for each form of a signal whose LEDs this bench sees."""
-    if signal.assumed:
-        what = ", ".join(signal.assumed)
-        rig.assume(
-            f"LED pattern {signal.means}", f"{what} not judged", signal.source, "no document gives these figures"
-        )
+    """One look for each form of a signal."""
     least_s = 0.0 if signal.lasts_s is not None else LIMITED_FACTOR * longest_limited(rig.gateway_type, signal)
     for wanted, phase in judges_of(rig, signal):
         look = look_at_lines(rig, wanted, phase, least_s=least_s)
@@ -190,20 +198,41 @@ def _unless(look: Look, other: Look, meaning: str) -> Look:
 
 
 def judges_of(rig: Rig, signal: Signal) -> Iterator[tuple[list[tuple[str, Judge]], str | None]]:
-    """For each form of a signal: the LEDs that this bench sees with their judges, and the phase."""
+    """For each form of a signal: its LEDs with their judges, and the phase. What is assumed of it is noted."""
+    if signal.assumed:
+        what = ", ".join(signal.assumed)
+        rig.assume(
+            f"LED pattern {signal.means}", f"{what} not judged", signal.source, "no document gives these figures"
+        )
     for form in signal.forms:
-        wanted = [
-            (line, _judge(pattern, signal.assumed)) for line, pattern in form.shows.items() if line in rig.leds.lines
-        ]
-        if wanted:
-            yield wanted, form.phase
+        yield [(line, _judge(pattern, signal.assumed)) for line, pattern in form.shows.items()], form.phase
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant at which something began or ended.
+
+    Attributes:
+        t: bench seconds.
+        doubt_s: how far it may be off, either way, seconds.
+        or_earlier: it may have begun before, when nobody watched.
+    """
+
+    t: float
+    doubt_s: float
+    or_earlier: bool = False
+
+
+Span = tuple[Moment, Moment]
+_NEVER = Moment(math.inf, 0.0)
 
 
 @dataclass(frozen=True)
 class Lasted:
     """The LEDs have shown something that is over now, and it lasted from `least_s` to `most_s`.
 
-    It is looked for since the mains came back, at most as far back as edges are kept.
+    It is looked for since the mains came back, or, where the mains was never switched, since the bench watches. A
+    duration that is outside of the bounds by no more than its uncertainty is undecided.
 
     Attributes:
         shown: what they showed, as a look at patterns or at a meaning.
@@ -220,18 +249,36 @@ class Lasted:
         return f"{self.shown.sentence()} lasted {text_of(self.least_s)} to {text_of(self.most_s)}"
 
     async def look(self, rig: Rig) -> Look:
-        now = rig.clock.seconds()
-        again = rig.leds.next_check(None, now)
-        spans = [(wanted, span) for wanted in self._forms(rig) if (span := _last_ended(rig, wanted)) is not None]
-        if not spans:
-            return Look(Truth.NO, "it was not seen, or is not over", again)
-        wanted, (begin, end) = max(spans, key=lambda one: one[1][1])
+        again = rig.leds.next_check(None, rig.clock.seconds())
+        forms = self._forms(rig)
+        spans = [(wanted, span) for wanted in forms if (span := _last_ended(rig, wanted)) is not None]
+        if spans:
+            return self._judged(rig, *max(spans, key=lambda one: one[1][1].t), again)
+        blind = next((text for wanted in forms if (text := _all_blind(rig, wanted))), "")
+        return Look(Truth.UNDECIDED if blind else Truth.NO, blind or "it was not seen, or is not over", again)
+
+    def _judged(self, rig: Rig, wanted: Sequence[tuple[str, Judge]], span: Span, again: float | None) -> Look:
+        begin, end = span
+        lasted, doubt = end.t - begin.t, begin.doubt_s + end.doubt_s
         limit = f"{text_of(self.least_s)} to {text_of(self.most_s)}"
-        name = f"duration on {' '.join(line for line, _ in wanted)}"
-        figure = Measurement(name, round(end - begin, 6), "s", None, limit, now)
-        good = self.least_s <= end - begin <= self.most_s
-        seen = f"it lasted {text_of(round(end - begin, 3))}"
-        return Look(Truth.YES if good else Truth.NO, seen, again, (figure,))
+        name = f"duration on {' '.join(line for line, _ in wanted if line in rig.leds.lines)}"
+        figure = Measurement(name, round(lasted, 6), "s", _rounded(doubt), limit, rig.clock.seconds())
+        seen = f"it lasted {'at least ' if begin.or_earlier else ''}{text_of(round(lasted, 3))}"
+        if begin.or_earlier:
+            seen += ", for it was there when the bench began to watch"
+        truth = Truth.YES
+        if lasted > self.most_s:
+            truth = Truth.NO if lasted - doubt > self.most_s else Truth.UNDECIDED
+        elif begin.or_earlier:
+            truth = Truth.UNDECIDED
+        elif lasted < self.least_s:
+            truth = Truth.NO if lasted + doubt < self.least_s else Truth.UNDECIDED
+        if truth is Truth.UNDECIDED and not begin.or_earlier:
+            seen += f", with an uncertainty of {text_of(_rounded(doubt) or 0.0)}"
+        blind = _not_sensed(rig, wanted)
+        if blind and (truth is Truth.YES or lasted > self.most_s):  # all of them together: no longer than this
+            truth, seen = Truth.UNDECIDED, f"{seen}; {blind}"
+        return Look(truth, seen, again, (figure,))
 
     def _forms(self, rig: Rig) -> list[Sequence[tuple[str, Judge]]]:
         if isinstance(self.shown, LinesShow):
@@ -240,41 +287,69 @@ class Lasted:
         return [wanted for signal in signals for wanted, _ in judges_of(rig, signal)]
 
 
-def _last_ended(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> tuple[float, float] | None:
-    """Begin and end of the last time at which all these LEDs fitted together, None when there was none that is over.
+def _all_blind(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> str:
+    """That none of the wanted LEDs is sensed, in words; empty when one of them is."""
+    return "" if any(line in rig.leds.lines for line, _ in wanted) else _not_sensed(rig, wanted)
+
+
+def _back_since(rig: Rig) -> Moment:
+    """When the mains came back; without any switching, when watching began.
+
+    The contact moved between the command and its confirmation: the earlier of both loses no edge.
+    """
+    back: Moment | None = None
+    on = False
+    for event in rig.timeline.select("power"):
+        if event.kind == "on" and not on:
+            commanded = float(event.data.get("commanded", event.t))
+            back = Moment(commanded, event.t - commanded)
+        if event.kind in ("on", "off"):
+            on = event.kind == "on"
+    return Moment(rig.leds.since, 0.0, or_earlier=True) if back is None else back
+
+
+def _last_ended(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> Span | None:
+    """The last time at which all these LEDs fitted together, None when there was none that is over."""
+    since = _back_since(rig)
+    shared: list[Span] | None = None
+    for line, judge in wanted:
+        if line in rig.leds.lines:
+            own = _fitting(rig, line, judge, since)
+            shared = own if shared is None else _overlaps(shared, own)
+    ended = [span for span in shared or () if span[1].t < math.inf]
+    return ended[-1] if ended else None
+
+
+def _fitting(rig: Rig, line: str, judge: Judge, since: Moment) -> list[Span]:
+    """When one LED fitted, by all its edges since then: the timeline keeps them however long a phase lasts.
 
     The dark part of a blink that nothing follows belongs to the blink.
     """
-    now = rig.clock.seconds()
-    # the contact moved between the command and its confirmation: the earlier of both loses no edge
-    starts = [event.data.get("commanded", event.t) for event in rig.timeline.select("power", "on")]
-    window = now - (starts[-1] if starts else 0.0)
-    shared: list[tuple[float, float]] | None = None
-    for line, judge in wanted:
-        own = []
-        found = rig.leds.segments(line, window)
-        for index, reading in enumerate(found):
-            follower = found[index + 1] if index + 1 < len(found) else None
-            begin, end = reading.start, reading.end if follower is not None else math.inf
-            if follower is not None and isinstance(reading.pattern, Blink) and isinstance(follower.pattern, Off):
-                end += _dark_part(reading.pattern)
-            before = found[index - 1].pattern if index else None
-            if isinstance(reading.pattern, Off) and isinstance(before, Blink):
-                begin += _dark_part(before)
-            if judge(reading) is Match.YES:
-                own.append((begin, end))
-        shared = own if shared is None else _overlaps(shared, own)
-    ended = [span for span in shared or () if span[1] < math.inf]
-    return ended[-1] if ended else None
+    jitter = rig.leds.limits.jitter_s
+    edges = sorted((event.t, bool(event.data["lit"])) for event in rig.timeline.select("led", "edge", line=line))
+    initial = None if edges and edges[0][0] < since.t else rig.leds.first_levels[line]
+    found = segments(edges, since.t, max(since.t, rig.clock.seconds()), initial, rig.leds.limits)
+    borders = [since, *(Moment(reading.start, jitter) for reading in found[1:]), _NEVER]
+    for index, (before, after) in enumerate(pairwise(found), start=1):
+        if isinstance(before.pattern, Blink) and isinstance(after.pattern, Off):
+            borders[index] = Moment(after.start + _dark_part(before.pattern), 2 * jitter)
+    return [
+        span
+        for reading, span in zip(found, pairwise(borders), strict=True)
+        if judge(reading) is Match.YES and span[0].t < span[1].t
+    ]
 
 
 def _dark_part(blink: Blink) -> float:
     return (blink.period_s or 0.0) * (1 - (blink.duty or 0.0))
 
 
-def _overlaps(first: Sequence[tuple[float, float]], second: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    common = [(max(a[0], b[0]), min(a[1], b[1])) for a in first for b in second]
-    return sorted(span for span in common if span[0] < span[1])
+def _overlaps(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
+    def at(moment: Moment) -> float:
+        return moment.t
+
+    common = [(max(a[0], b[0], key=at), min(a[1], b[1], key=at)) for a in first for b in second]
+    return sorted((span for span in common if span[0].t < span[1].t), key=lambda span: span[0].t)
 
 
 LIMITED_FACTOR = 1.5
@@ -350,9 +425,16 @@ class LedsStep(ExpectingStep):
     def check(self, scenario: Scenario) -> list[str]:
         from bench.products import gateway_type
 
-        if self.shows is None or self.shows == "alarm":
-            return []
         products = [gateway_type(name) for name in scenario.gateways]
+        if self.shows is None:
+            return [
+                f"{product.name} has no LED {line!r}: it has {', '.join(product.lines)}"
+                for product in products
+                for line, _ in self._patterns
+                if line not in product.lines
+            ]
+        if self.shows == "alarm":
+            return []
         return [text for product in products for text in self._unknown_meaning(product)][:1]
 
     def _unknown_meaning(self, product: GatewayType) -> list[str]:

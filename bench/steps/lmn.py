@@ -104,6 +104,8 @@ class LmnStep(ExpectingStep):
         ]
         if len(said) != 1:
             raise ValueError("say exactly one of addressed, read, played, plugged, power, silent")
+        if self.read is not None and self.read.most is not None and self.within is None:
+            raise ValueError(f"'read: {self.read}' needs 'within': for so long the requests are counted")
         if self._acts and (self.within is not None or self.hold is not None):
             raise ValueError(f"{said[0]} happens at once: 'within' and 'for' do not belong here")
         return self
@@ -129,6 +131,10 @@ class LmnStep(ExpectingStep):
             return _PlayedOut(self.meter)
         assert self.read is not None
         return _ReadCount(self.meter, self.read, 0.0)
+
+    @property
+    def judges(self) -> bool:
+        return not self._acts
 
     def sentence(self) -> str:
         if self.plugged is not None:

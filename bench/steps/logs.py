@@ -40,6 +40,7 @@ class LogCondition:
     parameters: dict[str, Any] = field(default_factory=dict)
     number: str | None = None
     settle_s: float = 0.0
+    polled: bool = True
 
     def sentence(self) -> str:
         text = f"the {self.book} log holds {self.count.of('entry', 'entries')} {self.event}"
@@ -123,6 +124,8 @@ class LogStep(ExpectingStep):
             raise ValueError("say either 'has: EVENT' or 'has_not: EVENT'")
         if self.has_not is not None and self.count is not None:
             raise ValueError("'count' belongs to 'has'")
+        if self.has_not is not None and self.within is not None:
+            raise ValueError("'has_not' within a time is so at once: wait first, use 'for', or watch with 'never'")
         return self
 
     def check(self, scenario: Scenario) -> list[str]:
@@ -132,9 +135,13 @@ class LogStep(ExpectingStep):
         for name in scenario.gateways:
             product = gateway_type(name)
             try:
-                product.event(self.has or self.has_not or "")
+                event = product.event(self.has or self.has_not or "")
             except UsageError as error:
                 problems.append(str(error))
+                continue
+            unknown = sorted(set(self.parameters) - set(event.parameters)) if self.has_not else []
+            if unknown:
+                problems.append(f"{self.has_not} of {name} carries no {unknown[0]!r}, so it cannot be found by it")
         return problems[:1]
 
     def condition(self) -> Condition:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import floor
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.expect import Look, Truth
+from bench.flow import Load, energy, read_load
 from bench.quantity import ENERGY, parse, text_of
+from bench.steps.leds import look_at_meanings
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
@@ -41,16 +44,38 @@ def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def not_storing(rig: Rig) -> Look:
+    """Whether it is seen that the gateway has a reason to store no values: no mains, or a state that forbids it."""
+    events = rig.timeline.select("power")
+    if events and events[-1].kind == "off":
+        return Look(Truth.YES, "the gateway has no mains")
+    if rig.fitted_leds is None:
+        return Look(Truth.NO, "")
+    undecided: Look | None = None
+    for state in rig.gateway_type.states.values():
+        if state.effects.capture or state.leds is None:
+            continue
+        shown = look_at_meanings(rig, rig.gateway_type.signals_for(state.leds))
+        if shown.truth is Truth.YES:
+            return Look(Truth.YES, f"no value is stored in the state {state.name}")
+        if shown.truth is Truth.UNDECIDED:
+            undecided = Look(Truth.UNDECIDED, f"it may be in the state {state.name}: {shown.seen}")
+    return undecided or Look(Truth.NO, "")
+
+
 @dataclass(frozen=True)
 class OnGrid:
     """Every instant of the grid between the first stored entry and the last stands there exactly once.
 
-    A value was read at its instant or at most 1 % of the period later; an entry that marks a gap counts as well.
+    A value was read at its instant or at most 1 % of the period later; an entry that marks a gap counts as well. One
+    instant alone is no grid, and the last one is the latest that has passed, as long as the gateway stores values:
+    without the mains, or while its LEDs show a state in which its maker lets it store none, the grid may end earlier.
     """
 
     meter: str
     period: timedelta
     settle_s: float = 0.0
+    polled: bool = True
 
     def sentence(self) -> str:
         return (
@@ -59,10 +84,22 @@ class OnGrid:
 
     async def look(self, rig: Rig) -> Look:
         rows = await rig.records.values(rig.meter_id(self.meter), attributes=True)
-        trouble = self._trouble(rows)
+        again = rig.clock.seconds() + POLL_S
         instants = sorted({row["grid_time"] for row in rows})
-        seen = f"{len(instants)} instants" + (f" from {instants[0]} to {instants[-1]}" if instants else "")
-        return Look(Truth.NO if trouble else Truth.YES, trouble or seen, rig.clock.seconds() + POLL_S)
+        trouble = self._trouble(rows)
+        if trouble:
+            return Look(Truth.NO, trouble, again)
+        seen = f"{len(instants)} instants from {instants[0]} to {instants[-1]}"
+        if len(instants) < 2:
+            return Look(Truth.NO, f"one instant only, {instants[0]}", again)
+        late = rig.clock.now() - _instant(instants[-1])
+        if late <= self.period * (1 + WINDOW_SHARE) + timedelta(seconds=LATENCY_S + CLOCK_S):
+            return Look(Truth.YES, seen, again)
+        rest = not_storing(rig)
+        if rest.truth is Truth.NO:
+            text = f"the last stored instant, {instants[-1]}, is {text_of(round(late.total_seconds(), 3))} old"
+            return Look(Truth.NO, text, again)
+        return Look(rest.truth, f"{seen}; {rest.seen}", again)
 
     def _trouble(self, rows: list[dict[str, Any]]) -> str:
         """What is wrong, empty when nothing is."""
@@ -97,13 +134,15 @@ class OnGrid:
 class FollowsLoad:
     """Every stored value of an energy register is what the given load makes of it.
 
-    The expected figure is worked out from the scenario's load and start value alone: it was reached when the value
-    was captured, and no earlier than the longest latency before.
+    The expected figure is worked out from the scenario's load and start value alone, by `bench.flow`, which shares
+    nothing with the emulated meter: it was reached when the value was captured, and no earlier than the longest
+    latency before.
     """
 
     meter: str
     register: str
     settle_s: float = 0.0
+    polled: bool = True
 
     def sentence(self) -> str:
         return (
@@ -118,22 +157,21 @@ class FollowsLoad:
         again = rig.clock.seconds() + POLL_S
         if not rows:
             return Look(Truth.NO, "no value stored", again)
+        load = read_load(rig.meters[self.meter].given.load)
         for row in rows:
-            captured = (_instant(row["capture_time"]) - rig.clock.start).total_seconds()
-            least = self.flowed(rig, captured - LATENCY_S - CLOCK_S)
-            most = self.flowed(rig, captured + CLOCK_S)
+            captured = _instant(row["capture_time"])
+            least = self.flowed(rig, load, captured - timedelta(seconds=LATENCY_S + CLOCK_S))
+            most = self.flowed(rig, load, captured + timedelta(seconds=CLOCK_S))
             if row["unit"] != ENERGY.base or not least <= Decimal(row["value"]) <= most:
                 seen = f"{row['value']} {row['unit']} of {row['capture_time']}, {least} to {most} Wh have flowed"
                 return Look(Truth.NO, seen, again)
         return Look(Truth.YES, f"{len(rows)} values, the last {rows[-1]['value']} Wh", again)
 
-    def flowed(self, rig: Rig, seconds: float) -> Decimal:
-        """What the register shows at a time of the bench, in Wh to the milliwatt-hour, rounded down."""
-        from devices.meters.catalogue import make_profile
-
+    def flowed(self, rig: Rig, load: Load, at: datetime) -> Decimal:
+        """What the register shows at an instant, in Wh to the milliwatt-hour, rounded down."""
         given = rig.meters[self.meter].given
-        energy = make_profile(given.load, rig.clock).energy(max(0, round(seconds * 1e6)))
-        nanojoule = energy.drawn if parse_obis(self.register)[2] == 1 else energy.fed
-        start = next((text for code, text in given.registers.items() if parse_obis(code) == parse_obis(self.register)))
-        milliwatt_hours = parse(start, ENERGY) * 1000 + nanojoule // 3_600_000_000
-        return Decimal(milliwatt_hours).scaleb(-3)
+        code = parse_obis(self.register)
+        drawn, fed = energy(load, rig.clock.start, max(at, rig.clock.start))
+        start = next(text for name, text in given.registers.items() if parse_obis(name) == code)
+        moved = drawn if code[2] == 1 else fed
+        return Decimal(int(parse(start, ENERGY) * 1000) + floor(moved * 1000)).scaleb(-3)

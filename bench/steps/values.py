@@ -177,6 +177,9 @@ class ValuesStep(ExpectingStep):
             raise ValueError("'agree_with: load' needs a 'register', such as 1.8.0")
         if self.over is not None and (said[0] not in ("count", "gaps") or self.within or self.hold or self.obis):
             raise ValueError("'over' belongs to 'count' or 'gaps' of registration instants, and stands alone")
+        counted = self.count or self.gaps
+        if counted is not None and counted.least == 0 and self.within is not None:
+            raise ValueError(f"{counted} within a time is so at once: use 'over', or 'for'")
         if (self.equals or self.between) and self.obis is None:
             raise ValueError(f"'{said[0]}' needs a 'register', such as 1.8.0")
         if self.obis is not None:
@@ -283,6 +286,10 @@ class RememberStep(Step):
         ):
             problems.append(f"nothing was remembered as {name!r} before")
         return problems
+
+    @property
+    def judges(self) -> bool:
+        return self.nothing_lost_since is not None
 
     def sentence(self) -> str:
         if self.values_as is not None:

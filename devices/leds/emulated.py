@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from devices.ports.led_lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, EdgeListeners, LedEdge
 
 
 class EmulatedLeds:
@@ -21,7 +21,7 @@ class EmulatedLeds:
             raise ValueError(f"LED names must differ: {', '.join(self.lines)}")
         self._clock_seconds = clock_seconds
         self._levels = dict.fromkeys(self.lines, lit)
-        self._listeners: list[EdgeListener] = []
+        self._listeners = EdgeListeners()
 
     def levels(self) -> dict[str, bool]:
         """Which LEDs are lit now."""
@@ -33,18 +33,11 @@ class EmulatedLeds:
             return
         self._levels[line] = lit
         edge = LedEdge(self._clock_seconds(), line, lit)
-        for listener in tuple(self._listeners):
-            listener(edge)
+        self._listeners.tell(edge)
 
     def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` for every edge from now on; returns the function that ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     def close(self) -> None:
         """Nobody is told anything any more."""

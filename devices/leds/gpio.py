@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from devices.clock import Clock
 from devices.errors import BenchError
-from devices.ports.led_lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, EdgeListeners, LedEdge
 
 Bias = Literal["as_is", "pull_up", "pull_down", "disabled"]
 
@@ -180,7 +180,7 @@ class GpioLeds:
         self._request: EdgeRequest | None = request
         self._offsets = offsets
         self._numbers: dict[int, int] = {}
-        self._listeners: list[EdgeListener] = []
+        self._listeners = EdgeListeners()
         self._on_note = on_note
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -219,8 +219,7 @@ class GpioLeds:
 
     def _give(self, edge: LedEdge) -> None:
         self._levels[edge.line] = edge.lit
-        for listener in tuple(self._listeners):
-            listener(edge)
+        self._listeners.tell(edge)
 
     def _resynchronise(self, request: EdgeRequest, dropped: int) -> None:
         mended = []
@@ -253,13 +252,7 @@ class GpioLeds:
 
     def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` for every edge from now on; returns the function that ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     def _let_go(self) -> None:
         request, self._request = self._request, None

@@ -14,7 +14,7 @@ from typing import Self
 
 from devices.clock import Clock
 from devices.errors import BenchError
-from devices.ports.led_lines import EdgeListener, LedEdge
+from devices.ports.led_lines import EdgeListener, EdgeListeners, LedEdge
 
 TICKS_PER_SECOND = 1_000_000
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12, "fs": 1e-15}
@@ -300,7 +300,7 @@ class RecordedLeds:
         self._leds = {wire: led for led, wire in wires.items()}
         known = {led: self.recording.initial[wire] for led, wire in wires.items()}
         self._levels = {led: lit for led, lit in known.items() if lit is not None}
-        self._listeners: list[EdgeListener] = []
+        self._listeners = EdgeListeners()
         self._clock = clock
         self._shift = clock.seconds() - self.recording.start
         self._edges = [edge for edge in self.recording.edges if edge.line in self._leds]
@@ -318,13 +318,7 @@ class RecordedLeds:
 
     def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` for every edge from now on; returns the function that ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     def _play(self) -> None:
         now = self._clock.seconds()
@@ -337,8 +331,7 @@ class RecordedLeds:
             self._next += 1
             led = self._leds[edge.line]
             self._levels[led] = edge.lit
-            for listener in tuple(self._listeners):
-                listener(LedEdge(t, led, edge.lit))
+            self._listeners.tell(LedEdge(t, led, edge.lit))
         self._timer = None
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from devices.leds.limits import DEFAULT_LIMITS, Limits
 from devices.leds.pattern import Off, On, Undecided
 from devices.leds.reading import Reading
 from devices.leds.waveform import analyse, newest, segments
-from devices.ports.led_lines import EdgeListener, LedEdge, LedSource
+from devices.ports.led_lines import EdgeListener, EdgeListeners, LedEdge, LedSource
 
 DEFAULT_WINDOW_S = 10.0
 """How far back a reading looks: five cycles of the slowest known pattern, one expected anomaly."""
@@ -88,6 +88,9 @@ class LedWatch:
 
     Attributes:
         lines: the LEDs that can be seen.
+        since: when watching began, seconds on the clock.
+        first_levels: which LEDs were lit then; None: not known.
+        limits: what the analyser takes for granted.
     """
 
     def __init__(
@@ -101,14 +104,15 @@ class LedWatch:
         """Watch `source` from now on; `clock_seconds` is the clock that stamps its edges (``Clock.seconds``)."""
         self.lines: tuple[str, ...] = source.lines
         self._clock_seconds = clock_seconds
-        self._limits = limits
+        self.limits = limits
         self._history_s = history_s
-        now = clock_seconds()
+        self.since = now = clock_seconds()
         levels = source.levels()
-        self._lines = {line: _Line(now, levels.get(line)) for line in source.lines}
+        self.first_levels: dict[str, bool | None] = {line: levels.get(line) for line in source.lines}
+        self._lines = {line: _Line(now, level) for line, level in self.first_levels.items()}
         self._source = source
         self._watching = True
-        self._listeners: list[EdgeListener] = []
+        self._listeners = EdgeListeners()
         self._end = source.subscribe(self._seen)
 
     def _seen(self, edge: LedEdge) -> None:
@@ -116,8 +120,7 @@ class LedWatch:
         if line is None:
             return
         line.add(edge.t, edge.lit, edge.t - self._history_s)
-        for listener in tuple(self._listeners):
-            listener(edge)
+        self._listeners.tell(edge)
 
     def levels(self) -> dict[str, bool | None]:
         """Which LEDs are lit after the last edge; None: not known."""
@@ -156,7 +159,7 @@ class LedWatch:
         """What the LED showed in the last `window` seconds, one after the other."""
         end = self._clock_seconds() if now is None else now
         edges, start, initial = self._lines[line].window(end - window, end)
-        return segments(edges, min(start, end), end, initial, self._limits)
+        return segments(edges, min(start, end), end, initial, self.limits)
 
     def edges(self, line: str, window: float | None = None) -> list[tuple[float, bool]]:
         """The kept edges of the last `window` seconds, or all of them."""
@@ -177,7 +180,7 @@ class LedWatch:
         judged_at = end if reading is None or kept is None else kept.judged_at
         if reading is None:
             edges, start, initial = line.window(end - window, end)
-            reading = judge(edges, min(start, end), end, initial, self._limits)
+            reading = judge(edges, min(start, end), end, initial, self.limits)
         if len(line.kept) > 8:
             line.kept.clear()
         line.kept[key] = _Kept(line.version, end, judged_at, reading)
@@ -191,11 +194,11 @@ class LedWatch:
         edges = line.edges[len(line.edges) - fresh :]
         if edges and (edges[0][0] < kept.at or edges[-1][0] > end):
             return None
-        return kept.reading.continued(edges, end, self._limits)
+        return kept.reading.continued(edges, end, self.limits)
 
     def group(self, lines: Sequence[str], now: float | None = None, *, window: float = DEFAULT_WINDOW_S) -> Group:
         """How two or more LEDs stand to each other at `now`: together, alternating, unrelated, undecided."""
-        return relate({line: self.reading(line, now, window=window) for line in lines}, self._limits)
+        return relate({line: self.reading(line, now, window=window) for line in lines}, self.limits)
 
     def next_check(self, line: str | None = None, now: float | None = None) -> float | None:
         """When a judgement could change next although no edge comes, seconds on the clock.
@@ -217,25 +220,19 @@ class LedWatch:
     def _due(self, name: str, now: float) -> list[float]:
         line = self._lines[name]
         last = line.edges[-1][0] if line.edges else line.since
-        times = [last + self._limits.steady_s + _LATE]
-        if line.edges and now <= last + self._limits.steady_s:
+        times = [last + self.limits.steady_s + _LATE]
+        if line.edges and now <= last + self.limits.steady_s:
             reading = self.reading(name, now)
             if reading.due is not None:
                 times.append(reading.due + _LATE)
             elif isinstance(reading.pattern, Undecided):
                 # a level that has lasted since an older edge than the last, which only repeated it
-                times.append(reading.start + self._limits.steady_s + _LATE)
+                times.append(reading.start + self.limits.steady_s + _LATE)
         return times
 
     def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
         """Call `listener` after each edge has been taken in; returns the function that ends it."""
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return self._listeners.subscribe(listener)
 
     def close(self) -> None:
         """Stop watching; what was seen can still be read. May be called twice."""

@@ -25,6 +25,32 @@ class LedEdge:
 EdgeListener = Callable[[LedEdge], None]
 
 
+class EdgeListeners:
+    """Who wants to be told the edges of a source. A listener may end itself, or add others, while it is told."""
+
+    def __init__(self) -> None:
+        self._listeners: list[EdgeListener] = []
+
+    def subscribe(self, listener: EdgeListener) -> Callable[[], None]:
+        """Call `listener` with every edge from now on; returns the function that ends it, which may be called twice."""
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
+
+    def tell(self, edge: LedEdge) -> None:
+        """Call everybody who listens."""
+        for listener in tuple(self._listeners):
+            listener(edge)
+
+    def clear(self) -> None:
+        """Nobody is told anything any more."""
+        self._listeners.clear()
+
+
 class LedSource(Protocol):
     """Where LED edges come from: emulation, GPIO lines, a recording.
 

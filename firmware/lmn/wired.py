@@ -75,7 +75,7 @@ class WiredBus:
         self.on_present: Callable[[Station, bool], None] = lambda station, new: None
         """A meter answered for the first time since the start; `new`: it was not on the list before."""
         self.on_lost: Callable[[Station], None] = lambda station: None
-        """A meter was silent and is off the list."""
+        """A meter lost its address, by silence or by answering from another one; it is off the list or moved."""
         self.on_changed: Callable[[list[str]], None] = lambda records: None
         """The address list changed and should be kept."""
         self.on_error: Callable[[str, int | None, str], None] = lambda kind, address, reason: None
@@ -231,20 +231,32 @@ class WiredBus:
         return list(records)
 
     def _accept(self, record: StationRecord) -> bool:
-        """Put a meter on the list; False when its address is taken or not allowed: it will choose again."""
+        """Put a meter on the list when its address is allowed and free, else it will choose again.
+
+        A meter that is listed with another address has lost that one by its answer (lmn-wired 1.5), whether the
+        new one can be had or not.
+
+        Returns:
+            Whether the list changed.
+        """
         device_id = record.device_id
-        for address, station in list(self.stations.items()):
-            if station.device_id == device_id and address != record.address:
-                del self.stations[address]
+        left = [one for one in self.stations.values() if one.device_id == device_id and one.address != record.address]
         holder = self.stations.get(record.address)
-        if not FIRST_METER <= record.address <= LAST_METER or len(self.stations) >= self._options.slot_count:
-            return False
-        if holder is not None and holder.device_id != device_id:
-            return False
-        station = Station(record.address, device_id, record.sensor_id, present=True)
-        self.stations[record.address] = station
-        self.on_present(station, True)
-        return True
+        if holder is None:
+            free = len(self.stations) - len(left) < self._options.slot_count
+        else:
+            free = holder.device_id == device_id
+        accepted = free and FIRST_METER <= record.address <= LAST_METER
+        for station in left:
+            del self.stations[station.address]
+            station.present = False
+        if accepted:
+            self.stations[record.address] = Station(record.address, device_id, record.sensor_id, present=True)
+        for station in left:
+            self.on_lost(station)
+        if accepted:
+            self.on_present(self.stations[record.address], True)
+        return accepted or bool(left)
 
     def _list_changed(self) -> None:
         self._frames.clear()

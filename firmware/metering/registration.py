@@ -1,12 +1,14 @@
 """Registration: on every instant of the UTC grid each meter with a profile is read and what it said is stored.
 
 One commit per registration period. What could not be read becomes an entry with status bit 13 and no value; so do
-grid instants that went by without power or while metering was stopped (wan-core 7.3, 7.4).
+grid instants that went by without power or while metering was stopped, that the clock jumped over, or whose reading
+came to nothing because the state changed under it (wan-core 7.3, 7.4).
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,6 +22,9 @@ from firmware.storage.writer import StorageWriter
 
 STATUS_REGISTER = "1-0:96.5.0*255"
 """The meter's status word (lmn-wired 4.4)."""
+
+_ENERGY_REGISTER = re.compile(r"1-\d+:\d+\.8\.\d+\*\d+")
+"""Time integrals of the electricity medium, the billing registers 1.8.0, 2.8.0 and their tariffs (lmn-wired 4.4)."""
 
 _TAMPER = (MeterBit.MAGNETIC_TAMPER, MeterBit.MECHANICAL_TAMPER)
 
@@ -94,15 +99,16 @@ class Registration:
         self._spawn = spawn
         self._period_s = options.registration_period_s
         self._last: dict[str, int] = {}
+        self._armed_s = 0
+        self._reading_s: int | None = None
         self._told: dict[str, str] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._busy = False
 
     def start(self) -> None:
         """Enter the gaps of the time without power and wait for the next instant."""
         self._own.on_step.append(self._stepped)
-        self.fill_gaps()
         self._arm()
+        self.fill_gaps()
 
     def stop(self) -> None:
         """No further registration."""
@@ -120,9 +126,13 @@ class Registration:
             self._last[profile.meter] = stored
 
     def fill_gaps(self) -> None:
-        """Enter gaps for all instants between the last stored one and now, at most `gap_fill_limit` per meter."""
-        now_s = self._own.now_us() // 1_000_000
-        latest = now_s - now_s % self._period_s
+        """Enter gaps for all instants after the last stored one that nobody will read any more.
+
+        At most `gap_fill_limit` per meter. Instants that are being read, and those after them, are left alone.
+        """
+        latest = self._armed_s - self._period_s
+        if self._reading_s is not None:
+            latest = min(latest, self._reading_s - self._period_s)
         gaps: list[Reading] = []
         status = str(combined(self._host.marks() | {GatewayBit.NO_VALUE}, None))
         for meter in self.profiles:
@@ -132,7 +142,6 @@ class Registration:
             first = max(last + self._period_s, latest - (self._options.gap_fill_limit - 1) * self._period_s)
             first -= first % self._period_s
             gaps.extend(Reading(meter, grid, None, status) for grid in range(first, latest + 1, self._period_s))
-            self._last[meter] = max(last, latest)
         if gaps:
             self._store(gaps)
 
@@ -140,36 +149,41 @@ class Registration:
         if self._timer is not None:
             self._timer.cancel()
         now_s = self._own.now_us() // 1_000_000
-        due = now_s - now_s % self._period_s + self._period_s
-        self._timer = self._own.call_at(due * 1_000_000, self._due, due)
+        self._armed_s = now_s - now_s % self._period_s + self._period_s
+        self._timer = self._own.call_at(self._armed_s * 1_000_000, self._due, self._armed_s)
 
     def _stepped(self, step_us: int) -> None:
         """The clock was set: instants that it jumped over are gaps, those that it shows again are not read again."""
-        if step_us > 0 and not self._busy and self._host.may_capture():
-            self.fill_gaps()
         self._arm()
+        if step_us > 0 and self._host.may_capture():
+            self.fill_gaps()
 
     def _due(self, grid_s: int) -> None:
         self._timer = None
         self._arm()
-        if self._host.may_capture() and not self._busy:
-            self._busy = True
+        if GatewayBit.TIME_INVALID not in self._host.marks():
+            for meter in self.profiles:  # from its first instant on a meter is owed an entry, with a value or without
+                self._last.setdefault(meter, grid_s - self._period_s)
+        if self._reading_s is None and self._host.may_capture():
+            self._reading_s = grid_s
+            self.fill_gaps()
             self._spawn(self._register(grid_s))
 
     async def _register(self, grid_s: int) -> None:
+        """Read all meters for one instant; what a change of state forbids to store meanwhile is a gap later on."""
         try:
             readings = []
             for profile in tuple(self.profiles.values()):
                 last = self._last.get(profile.meter)
-                if last is not None and last >= grid_s:
-                    continue
-                readings.append(await self._one(profile, grid_s))
-                self._last[profile.meter] = grid_s
+                if last is None or last < grid_s:
+                    readings.append(await self._one(profile, grid_s))
             if readings and self._host.may_capture():
                 self._store(readings)
                 await self._writer.flush()
         finally:
-            self._busy = False
+            self._reading_s = None
+        if self._host.may_capture():
+            self.fill_gaps()
 
     async def _one(self, profile: ActiveProfile, grid_s: int) -> Reading:
         left_s = self._options.receive_window_s - (self._own.now_us() / 1e6 - grid_s)
@@ -199,12 +213,15 @@ class Registration:
         self._told[profile.meter] = event
 
     def _store(self, readings: list[Reading]) -> None:
+        """Hand in for storage; only this moves the instant up to which a meter has entries."""
         self._writer.put(store(readings))
+        for one in readings:
+            self._last[one.meter] = max(one.grid_s, self._last.get(one.meter, one.grid_s))
         self._host.stored(sum(70 + 100 * len(one.entries) for one in readings))
 
 
 def status_register(entries: Iterable[Entry]) -> int | None:
-    """The meter's status word: register 1-0:96.5.0*255, else the status beside the first energy register."""
+    """The meter's status word: register 1-0:96.5.0*255, else the status beside the first energy register with one."""
     beside: int | None = None
     for one in entries:
         if one.obis == STATUS_REGISTER:
@@ -212,6 +229,6 @@ def status_register(entries: Iterable[Entry]) -> int | None:
                 return int.from_bytes(one.value, "big")
             if isinstance(one.value, int):
                 return int(one.value)
-        if beside is None and one.status is not None:
+        if beside is None and _ENERGY_REGISTER.fullmatch(one.obis):
             beside = one.status
     return beside

@@ -11,7 +11,10 @@ from enum import IntEnum
 
 
 class GatewayBit(IntEnum):
-    """Bits of the gateway's half."""
+    """Bits of the gateway's half (wan-core 7.3).
+
+    RADIO: the source is a radio meter, else a wired one. THRESHOLD: the value is sent because a limit was passed.
+    """
 
     TYPE_0 = 0
     NOT_FOR_BILLING = 1
@@ -27,14 +30,26 @@ class GatewayBit(IntEnum):
 
 
 class MeterBit(IntEnum):
-    """Bits of a base meter's half (lmn-wired 4.4)."""
+    """Bits of a base meter's half (wan-core 7.3, lmn-wired 4.4).
+
+    SUPPLY: the active power flows out of the installation (direction -A), in total or in one phase.
+    PHASE_ROTATION: the phases do not follow each other as L1, L2, L3.
+    """
 
     BASE_METER = 2
     ACTIVE_POWER = 8
     MAGNETIC_TAMPER = 9
     MECHANICAL_TAMPER = 10
+    SUPPLY_TOTAL = 11
+    SUPPLY_L1 = 12
+    SUPPLY_L2 = 13
+    SUPPLY_L3 = 14
+    PHASE_ROTATION = 15
     BACKSTOP = 16
     FATAL_ERROR = 17
+    VOLTAGE_L1 = 18
+    VOLTAGE_L2 = 19
+    VOLTAGE_L3 = 20
 
 
 def _mask(bit: int) -> int:

@@ -10,11 +10,18 @@ import asyncio
 from collections.abc import Sequence
 
 from devices.clock import Clock
+from devices.errors import SmgwBenchError
 from firmware.storage.memory import NonVolatileMemory, Statement
+
+_LOST = "the gateway lost its power before everything was stored"
+
+
+class PowerLost(SmgwBenchError):
+    """Mains failed before what was handed in was stored."""
 
 
 class StorageWriter:
-    """Writes in order; volatile: `cut` loses what has not ended.
+    """Writes in order; volatile: `cut` loses what has not ended, and nothing is written after it.
 
     Args:
         clock: the laboratory's clock, for the time that a commit takes.
@@ -31,6 +38,7 @@ class StorageWriter:
         self._waiters: list[asyncio.Future[None]] = []
         self._running_waiters: list[asyncio.Future[None]] = []
         self._handle: asyncio.TimerHandle | None = None
+        self._dead = False
 
     @property
     def busy(self) -> bool:
@@ -39,16 +47,20 @@ class StorageWriter:
 
     def put(self, statements: Sequence[Statement]) -> None:
         """Hand in statements that belong together; they are never split over two commits."""
+        if self._dead:
+            return
         self._waiting.extend(statements)
         self._start()
 
     async def commit(self, statements: Sequence[Statement]) -> None:
-        """Hand in and wait until they are stored for good."""
+        """Hand in and wait until they are stored for good. Raises PowerLost when mains fails before that."""
         self.put(statements)
         await self.flush()
 
     async def flush(self) -> None:
-        """Wait until everything that was handed in is stored."""
+        """Wait until everything that was handed in is stored. Raises PowerLost when mains fails before that."""
+        if self._dead:
+            raise PowerLost(_LOST)
         if self._handle is None:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -56,14 +68,16 @@ class StorageWriter:
         await done
 
     def cut(self) -> None:
-        """Loss of power: the commit under way and all that waits are lost."""
+        """Loss of power: the commit under way and all that waits are lost, and whoever waits for them is told."""
+        self._dead = True
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
         self._waiting.clear()
         self._running.clear()
         for waiter in self._waiters + self._running_waiters:
-            waiter.cancel()
+            if not waiter.done():
+                waiter.set_exception(PowerLost(_LOST))
         self._waiters.clear()
         self._running_waiters.clear()
 

@@ -127,7 +127,7 @@ def test_virtual_time_with_real_equipment_is_refused(tmp_path: Path, capsys: pyt
 def test_what_the_bench_lacks_is_not_applicable_and_does_not_fail(tmp_path: Path) -> None:
     bench = bench_file(tmp_path, leds=None)
     out = tmp_path / "run"
-    assert main(["run", str(scenario(tmp_path)), "--bench", str(bench), "--out", str(out)]) == 0
+    assert main(["run", str(scenario(tmp_path)), "--bench", str(bench), "--out", str(out)]) == 2, "nothing was judged"
     record = json.loads((out / "run.json").read_text("utf-8"))
     assert record["cases"] == []
     assert record["not_tested"][0]["reason"] == "the bench lacks leds"

@@ -108,6 +108,49 @@ async def test_never_is_violated_by_a_single_yes(rig: Any) -> None:
     assert monitor.violated_at == 3
 
 
+async def test_undecided_does_not_break_a_hold_but_does_not_end_it_either(rig: Any) -> None:
+    class Doubtful(LastNoteIs):
+        async def look(self, rig: Any) -> Look:
+            look = await super().look(rig)
+            return Look(Truth.UNDECIDED, "doubt") if "doubt" in look.seen else look
+
+    notes(rig, (1, "green"), (3, "doubt"), (4, "green"))
+    outcome = await expect(rig, Doubtful("green", settle_s=2.0), within=2, hold=5)
+    assert outcome.verdict is Verdict.PASS
+    assert rig.clock.seconds() == 6
+    notes(rig, (8, "doubt"))
+    outcome = await expect(rig, Doubtful("green", settle_s=2.0), within=2, hold=60)
+    assert outcome.verdict is Verdict.INCONC
+
+
+async def test_what_becomes_true_behind_the_deadline_is_missed(rig: Any) -> None:
+    class Slow(LastNoteIs):
+        async def look(self, rig: Any) -> Look:
+            await asyncio.sleep(3)
+            return await super().look(rig)
+
+    notes(rig, (5, "green"))
+    assert (await expect(rig, Slow("green"), within=1, hold=None)).verdict is not Verdict.PASS
+
+
+async def test_a_monitor_that_is_undecided_at_the_end_is_inconclusive(rig: Any) -> None:
+    class Doubtful(LastNoteIs):
+        async def look(self, rig: Any) -> Look:
+            look = await super().look(rig)
+            return Look(Truth.UNDECIDED, "doubt") if "doubt" in look.seen else look
+
+    monitor = Monitor(Doubtful("alarm", settle_s=4.0), wanted=False, line=1)
+    rig.timeline.add("note", "fine")
+    await monitor.check(rig)
+    rig.timeline.add("note", "doubt")
+    await monitor.settle(rig)
+    assert monitor.verdict is Verdict.INCONC
+    assert rig.clock.seconds() == 4
+    notes(rig, (6, "alarm"))
+    await monitor.settle(rig)
+    assert monitor.verdict is Verdict.FAIL
+
+
 async def test_a_monitor_that_never_could_decide_is_inconclusive(rig: Any) -> None:
     monitor = Monitor(LastNoteIs("alarm"), wanted=False, line=1)
     await monitor.check(rig)
@@ -118,4 +161,4 @@ def test_the_worst_verdict_wins_and_a_bench_error_is_worse_than_a_fail() -> None
     assert merge([Verdict.PASS, Verdict.INCONC, Verdict.FAIL]) is Verdict.FAIL
     assert merge([Verdict.FAIL, Verdict.ERROR]) is Verdict.ERROR
     assert merge([]) is Verdict.NONE
-    assert sorted(EXIT_CODES.values()) == [0, 0, 1, 1, 3]
+    assert sorted(EXIT_CODES.values()) == [0, 1, 1, 2, 3]
