@@ -281,13 +281,13 @@ class FaultPort:
         now_us = session.own.now_us() if session is not None else shown if shown is not None else 0
         try:
             target = _instant(time) if time is not None else now_us + round((offset_s or 0.0) * 1e6)
-            shown = iso(target)
+            told = iso(target)
         except (OverflowError, ValueError):
             raise UsageError(f"no clock can be put {offset_s} s off", hint="years from 1 to 9999 exist") from None
         rtc.set(target)
         if session is not None:
             session.own.step_to(target)
-        return {"time": shown}
+        return {"time": told}
 
     def clear_cause(self, cause: str) -> Answer:
         """The administrator has dealt with a cause: reviewed a lock, put in a certificate."""

@@ -127,7 +127,7 @@ class MaintenanceServer:
         answer: Answer = {"id": None, "ok": False}
         try:
             request = _parse(line)
-            answer["id"] = request.pop("id", None)
+            answer["id"] = _number(request.pop("id", None))
             command, fields = self._find(request)
             result = command.carry_out(**fields)
             answer |= {"ok": True, **(result if isinstance(result, dict) else await result)}
@@ -205,6 +205,12 @@ def _parse(line: bytes) -> dict[str, Any]:
     if not isinstance(request, dict):
         raise UsageError(f"a request is a JSON object, this is a {type(request).__name__}")
     return request
+
+
+def _number(given: Any) -> str | int | float | None:
+    if given is not None and not isinstance(given, str | int | float):
+        raise UsageError(f"the id of a request is a number or a text, this is a {type(given).__name__}")
+    return given
 
 
 def _check(name: str, field: str, value: Any, parameter: Parameter) -> None:

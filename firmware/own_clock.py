@@ -40,10 +40,15 @@ class OwnClock:
         clock: true time.
         drift_ppm: how much too fast it runs.
         start_us: what it shows at the start.
+        known: whether that is the time; else it is a guess.
+
+    Attributes:
+        known: False until an authentic time has come where the start was a guess.
     """
 
-    def __init__(self, clock: Clock, drift_ppm: float, start_us: int) -> None:
+    def __init__(self, clock: Clock, drift_ppm: float, start_us: int, *, known: bool = True) -> None:
         self._clock = clock
+        self.known = known
         self.rate = 1.0 + drift_ppm * 1e-6
         self._true_s = clock.seconds()
         self._shown_us = start_us

@@ -63,7 +63,9 @@ class Session:
         self._going_down = False
         self._tasks: set[asyncio.Task[None]] = set()
         options = unit.options
-        self.own = OwnClock(unit.clock, options.clock_drift_ppm, self._first_time_us())
+        shown_us = unit.rtc.read() if rtc_alive else None
+        first_us = self._latest_known_us() if shown_us is None else shown_us
+        self.own = OwnClock(unit.clock, options.clock_drift_ppm, first_us, known=shown_us is not None)
         self.writer = StorageWriter(unit.clock, unit.memory, options.storage_write_time_s)
         self.display = Display(unit.product, unit.panel)
         self.control = Control(unit, self.own, self.writer)
@@ -155,11 +157,8 @@ class Session:
             return
         await self._ready()
 
-    def _first_time_us(self) -> int:
-        """Where the own clock starts: the clock chip, else the latest time the memory knows of."""
-        shown = self.unit.rtc.read() if self._rtc_alive else None
-        if shown is not None:
-            return shown
+    def _latest_known_us(self) -> int:
+        """Where the own clock starts when the clock chip lost the time: the latest time the memory knows of."""
         known = [to_us(datetime.fromisoformat(self.unit.options.ntp_earliest))]
         for latest in ("SELECT MAX(time_us) FROM log", "SELECT MAX(capture_us) FROM reading"):
             known.extend(row[0] for row in self.unit.memory.query(latest) if row[0] is not None)

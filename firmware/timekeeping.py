@@ -173,6 +173,7 @@ class TimeKeeper:
         far_off = abs(answer.offset_us) > self._limits.tolerance_s * 1e6
         had_time = self.state is not TimeState.UNKNOWN
         self._own.step_to(before_us + answer.offset_us)
+        self._own.known = True
         self._rtc.set(self._own.now_us())
         told: dict[str, Any] = {
             "profile": "NTP",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
+from bench.flow import read_load
 from bench.quantity import ENERGY, POWER, Duration, Kind, parse, text_of
 from bench.recorded import agreement
 from bench.steps.base import ExpectingStep, Step
@@ -16,6 +17,7 @@ from bench.steps.counting import Count, Counted
 from bench.steps.lmn import unknown_meter
 from bench.steps.value_checks import FollowsLoad, OnGrid, has_mark
 from bench.verdict import Verdict
+from devices.errors import UsageError
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
@@ -202,6 +204,11 @@ class ValuesStep(ExpectingStep):
             problems.append(f"meter {self.meter!r} replays no dump, so there is nothing to agree with")
         if self.agree_with == "load" and (self.obis not in given.registers or given.load is None):
             problems.append(f"meter {self.meter!r} has no 'load' and no start of register {self.obis}")
+        if self.agree_with == "load" and not problems:
+            try:
+                read_load(given.load)
+            except UsageError as error:
+                problems.append(str(error))
         return problems
 
     def condition(self) -> Condition:

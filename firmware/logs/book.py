@@ -110,8 +110,11 @@ class LogBook:
         """Whether the next entry has no room."""
         return self.count >= self.capacity
 
-    def append(self, make: LogEntry) -> list[Statement]:
-        """The statements that add `make`, whose number is replaced by the next one."""
+    def append(self, make: LogEntry, *, dated: bool = True) -> list[Statement]:
+        """The statements that add `make`, whose number is replaced by the next one.
+
+        `dated` False: the gateway did not know the time when it made the entry, its time stamp says nothing.
+        """
         entry = LogEntry(
             self._next, make.time_us, make.event, make.vendor_id, make.sub_id, make.level, make.outcome,
             make.parameters, make.text,
@@ -122,7 +125,10 @@ class LogBook:
             self.book, self.owner, entry.number, entry.time_us, entry.event, entry.vendor_id, entry.sub_id,
             entry.level, entry.outcome, plain_json(entry.parameters), entry.text, self._chain,
         )  # fmt: skip
-        return [("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)]
+        statements: list[Statement] = [("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)]
+        if not dated:
+            statements.append(("INSERT INTO log_undated VALUES (?, ?, ?)", (self.book, self.owner, entry.number)))
+        return statements
 
     def drop_oldest(self, number: int) -> list[Statement]:
         """The statements that remove the `number` oldest entries; the chain goes on behind them."""
@@ -134,13 +140,24 @@ class LogBook:
         return [
             (f"INSERT OR REPLACE INTO log_anchor {keep}", (self.book, self.owner, *where)),
             ("DELETE FROM log WHERE book = ? AND owner = ? AND number <= ?", where),
+            ("DELETE FROM log_undated WHERE book = ? AND owner = ? AND number <= ?", where),
         ]
 
     def older_than(self, time_us: int) -> int:
-        """How many of the stored entries, counted from the oldest, are older than `time_us`."""
-        sql = "SELECT MIN(number) FROM log WHERE book = ? AND owner = ? AND time_us >= ?"
-        first_young = self._memory.query(sql, (self.book, self.owner, time_us))[0][0]
-        return int(first_young) - self._first if first_young is not None else 0
+        """How many of the stored entries, counted from the oldest, are certainly older than `time_us`.
+
+        An entry made while the time was unknown is as old as the next one whose time was known, or younger than
+        anything as long as there is none.
+        """
+        dated = (
+            "SELECT {} FROM log WHERE book = ? AND owner = ? AND time_us {} ? AND number < ? AND NOT EXISTS ("
+            "SELECT 1 FROM log_undated AS u WHERE u.book = log.book AND u.owner = log.owner AND u.number = log.number)"
+        )
+        where = (self.book, self.owner, time_us)
+        first_young = self._memory.query(dated.format("MIN(number)", ">="), (*where, self._next))[0][0]
+        end = self._next if first_young is None else first_young
+        last_old = self._memory.query(dated.format("MAX(number)", "<"), (*where, end))[0][0]
+        return 0 if last_old is None else max(0, int(last_old) - self._first + 1)
 
     def read(self, since: int = 0) -> list[LogEntry]:
         """The stored entries with a number greater than `since`, oldest first."""

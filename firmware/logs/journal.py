@@ -28,7 +28,7 @@ class Journal:
         options: capacities.
         consumers: each has a book.
         cause: called with the name of an operating state's cause when a book has no room left.
-        cleared: called with it when there is room again.
+        cleared: called with it when there is room again; returns whether metering may go on.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Journal:
         options: Options,
         consumers: Iterable[str],
         cause: Callable[..., object],
-        cleared: Callable[[str], object],
+        cleared: Callable[[str], bool],
     ) -> None:
         self._product = product
         self._options = options
@@ -111,17 +111,25 @@ class Journal:
             now_us = self._own.now_us()
             while one.count < target:
                 filler = LogEntry(0, now_us, "filler", None, None, "info", "success", {}, "filler of the fault port")
-                self._writer.put(one.append(filler))
+                self._writer.put(one.append(filler, dated=self._own.known))
             held += one.count
-            if one.full:
+        for key, one in self.books.items():
+            if key[0] == book and one.full:
                 self._make_room(key, one)
-                continue
-            if key in self._full:
-                self._full.discard(key)
-                self._cleared(f"{book}_log_full")
-                self._tell(self._product.store(book).back_event, key, one)
-            self._watch(key, one)
+        self._room_again(book)
+        for key, one in self.books.items():
+            if key[0] == book and not one.full:
+                self._watch(key, one)
         return held
+
+    def _room_again(self, book: str) -> None:
+        """Metering goes on when none of these books is full any more, unless the product stops for good."""
+        freed = {key: one for key, one in self.books.items() if key in self._full and key[0] == book and not one.full}
+        self._full -= freed.keys()
+        if not freed or any(key[0] == book for key in self._full) or not self._cleared(f"{book}_log_full"):
+            return
+        for key, one in freed.items():
+            self._tell(self._product.store(book).back_event, key, one)
 
     def _keys(self, books: tuple[str, ...], consumer: str | None) -> list[tuple[str, str]]:
         keys: list[tuple[str, str]] = []
@@ -136,7 +144,7 @@ class Journal:
         book = self.books[key]
         if book.full and not self._make_room(key, book):
             return
-        self._writer.put(book.append(entry))
+        self._writer.put(book.append(entry, dated=self._own.known))
         self._watch(key, book)
 
     def _make_room(self, key: tuple[str, str], book: LogBook) -> bool:

@@ -2,7 +2,8 @@
 
 Three kinds of content, so that nobody mixes them up:
 
-* ``setting``, ``image``, ``log``, ``log_anchor``, ``reading``, ``entry``: written by the firmware in commits.
+* ``setting``, ``image``, ``log``, ``log_anchor``, ``log_undated``, ``reading``, ``entry``: written by the firmware in
+  commits.
 * ``register``: registers of hardware with a battery of its own (real time clock): written at once.
 * ``fault``: defects of this unit that the maintenance port planted; the firmware meets them, it does not own them.
 
@@ -34,6 +35,8 @@ CREATE TABLE IF NOT EXISTS log (book TEXT NOT NULL, owner TEXT NOT NULL, number 
   PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_anchor (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
   chain BLOB NOT NULL, PRIMARY KEY (book, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_undated (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reading (meter TEXT NOT NULL, grid_s INTEGER NOT NULL, capture_us INTEGER,
   status TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (meter, grid_s)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entry (meter TEXT NOT NULL, grid_s INTEGER NOT NULL, position INTEGER NOT NULL,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
 import pytest
 
 from devices.clock import Clock
-from devices.errors import UsageError
+from devices.errors import SmgwBenchError, UsageError
 from firmware.metering.values import Entry, Reading, as_rows, broken_readings, last_grid, read, store
 from firmware.storage.memory import NonVolatileMemory, setting_statement
 from firmware.storage.writer import StorageWriter
@@ -28,6 +29,25 @@ async def test_a_commit_that_is_cut_before_its_end_leaves_nothing(clock: Clock, 
     writer.cut()
     await clock.sleep(1)
     assert (memory.setting("a"), memory.setting("b")) == ((1, 2) if there else (None, None))
+    memory.close()
+
+
+async def test_whoever_waits_for_a_commit_that_is_cut_is_told(clock: Clock) -> None:
+    memory = NonVolatileMemory()
+    writer = StorageWriter(clock, memory, 0.01)
+    waiting = asyncio.ensure_future(writer.commit([setting_statement("a", 1)]))
+    await clock.sleep(0.002)
+    later = asyncio.ensure_future(writer.commit([setting_statement("b", 1)]))
+    await clock.sleep(0.002)
+    writer.cut()
+    for task in (waiting, later):
+        with pytest.raises(SmgwBenchError, match="lost its power"):
+            await task
+    writer.put([setting_statement("c", 1)])
+    with pytest.raises(SmgwBenchError, match="lost its power"):
+        await writer.flush()
+    await clock.sleep(1)
+    assert [memory.setting(name) for name in "abc"] == [None] * 3
     memory.close()
 
 
