@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from devices.gateway_types.model import GatewayType
-
 from devices import gateway_types
+from devices.gateway_types.model import GatewayType
 
 ALL = ("ppc", "conexa", "casa")
 """The built-in products, in the order in which they are run and reported."""

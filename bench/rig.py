@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devices.gateway_types.model import GatewayType
-
 from bench.config import BenchFile
 from bench.recorded import Expected, read_expected
 from bench.records import Records
@@ -18,6 +16,7 @@ from bench.timeline import Timeline
 from devices.backoffice.time_server import TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError
+from devices.gateway_types.model import GatewayType
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
 from devices.meters.wired_station import WiredStation
