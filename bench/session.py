@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from bench.applicability import not_applicable
 from bench.config import BenchFile
 from bench.crew import crew
-from bench.runner import CaseResult, Progress, run_case
+from bench.runner import VERDICT_SCHEMA, CaseResult, Progress, run_case
 from bench.scenario.loader import Case
 from bench.store import RUN_SCHEMA, read_json, write_json
 from bench.verdict import Verdict, merge
@@ -26,6 +26,10 @@ from devices.clock import wall_now
 from devices.errors import Place, UsageError
 
 PACKAGES = ("smgw-bench", "pymodbus", "pyserial", "cryptography", "pydantic", "PyYAML", "rich", "pytest", "gpiod")
+
+
+DAMAGED = ".damaged"
+"""Ending of the folder of a case whose verdict could not be read."""
 
 
 class _Told:
@@ -140,8 +144,16 @@ class Session:
         }
 
     def _drop_unfinished(self) -> None:
+        """Cases that were in flight are run again; one with a damaged verdict is kept aside and run again."""
         for folder in (self.folder / "cases").glob("*"):
-            if folder.is_dir() and not (folder / "verdict.json").exists():
+            if not folder.is_dir() or folder.suffix == DAMAGED or _row_of(folder) is not None:
+                continue
+            if (folder / "verdict.json").exists():
+                aside = folder.with_name(folder.name + DAMAGED)
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+                self.record["interruptions"][-1].setdefault("damaged", []).append(aside.name)
+            else:
                 shutil.rmtree(folder)
 
     def run(self, listener: Listener | None = None, *, jobs: int = 1) -> Verdict:
@@ -157,7 +169,7 @@ class Session:
             reason = not_applicable(case, self.bench)
             if reason is not None:
                 self.record["not_tested"].append(_not_tested(case, reason))
-            elif not (self.case_folder(case) / "verdict.json").exists():
+            elif self._row(case) is None:
                 todo.append((case, self.case_folder(case), case_seed(self.seed, case), self.replay(case)))
         told = _Told(listener, len(todo))
         with crew(min(jobs, len(todo)), self.bench) as workers:
@@ -216,10 +228,12 @@ def _not_tested(case: Case, reason: str) -> dict[str, str]:
 
 def _row_of(folder: Path) -> dict[str, Any] | None:
     """The line of run.json about the case in `folder`; None while it is not finished."""
-    path = folder / "verdict.json"
-    if not path.exists():
+    try:
+        record = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    record = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(record, dict) or record.get("schema") != VERDICT_SCHEMA:
+        return None
     told = ("key", "suite", "scenario", "title", "parameters", "verdict", "reason", "started", "wall_s", "bench_s")
     return {
         "folder": f"cases/{folder.name}",

@@ -183,6 +183,16 @@ def test_a_killed_run_keeps_what_was_finished_and_resume_completes_it(tmp_path: 
     assert first.read_bytes() == before
 
 
+def test_a_damaged_verdict_is_kept_aside_and_the_case_run_again(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["run", str(scenario(tmp_path)), "--out", str(out)]) == 0
+    verdict = out / "cases" / "Q-1_casa" / "verdict.json"
+    verdict.write_text('{"torn', encoding="utf-8")
+    assert main(["run", "--resume", str(out)]) == 0
+    assert json.loads(verdict.read_text("utf-8"))["verdict"] == "pass"
+    assert (out / "cases" / "Q-1_casa.damaged" / "verdict.json").read_text("utf-8") == '{"torn'
+
+
 def test_resume_needs_the_folder_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--resume", str(tmp_path)]) == 2
     assert "there is no run.json here" in capsys.readouterr().err
