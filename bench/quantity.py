@@ -60,6 +60,9 @@ POWER = Kind("power", {"W": Decimal(1), "mW": Decimal("1e-3"), "kW": Decimal(100
 SHARE = Kind("share", {"": Decimal(1), "%": Decimal("0.01")}, "50 %")
 KINDS = (TIME, ENERGY, POWER, SHARE)
 
+LONGEST = timedelta(days=36_500)
+"""A hundred years: a longer duration is taken for a slip of the pen."""
+
 _WRITTEN = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*([^\d\s.]*)\s*\Z")
 
 
@@ -87,14 +90,20 @@ def parse_duration(value: Any) -> timedelta:
     seconds = parse(value, TIME)
     if seconds < 0:
         raise ValueError(f"{value!r} is negative: a duration cannot be")
-    return timedelta(microseconds=int(seconds * 10**6))
+    return _span(seconds, value)
 
 
 def parse_offset(value: Any) -> timedelta:
     """A signed difference of time, such as ``-30 s``."""
     if isinstance(value, timedelta):
         return value
-    return timedelta(microseconds=int(parse(value, TIME) * 10**6))
+    return _span(parse(value, TIME), value)
+
+
+def _span(seconds: Decimal, written: Any) -> timedelta:
+    if abs(seconds) > LONGEST.total_seconds():
+        raise ValueError(f"{written!r} is more than a hundred years")
+    return timedelta(microseconds=int(seconds * 10**6))
 
 
 def parse_share(value: Any) -> float:

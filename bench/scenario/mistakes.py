@@ -100,6 +100,8 @@ def _plain(item: Any, path: Path_, source: Source, known: list[str]) -> UsageErr
 
 
 def _in_words(item: Any) -> str:
+    if str(item["type"]).startswith("datetime"):
+        return f"{_written(item['input'])} is no instant: write it like 2026-01-05T00:07:30Z"
     message: str = item["msg"]
     message = message.replace("Input should be", "it must be").replace("a valid ", "a ")
     return f"{message[0].lower()}{message[1:]}, not {_written(item['input'])}"

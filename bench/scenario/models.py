@@ -10,11 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bench.products import ALL
-from bench.quantity import Duration
+from bench.quantity import POWER, Duration, parse
 from bench.scenario.mistakes import UnknownWord
 from bench.steps import REGISTRY, Step
 from bench.steps.base import ExpectingStep
 from bench.written import Written
+from devices.protocols.sml.obis import parse_obis
+from devices.protocols.sml.server_id import server_id
 
 CAPABILITIES = {
     "power": "the mains can be switched",
@@ -29,6 +31,8 @@ CAPABILITIES = {
 }
 """What a bench can do, by the name under which scenarios need it."""
 
+_SERVER_ID = re.compile(r"(?:[0-9A-Fa-f]{2}){6,14}\Z")
+_NUMBER_AND_UNIT = re.compile(r"[+-]?\d+(\.\d+)?\s*[^\d\s.]+\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
@@ -63,7 +67,7 @@ class GivenMeter(Written):
 
     type: Literal["base_meter", "smarty_bz_plus_v2", "replay"] = "base_meter"
     id: str | None = None
-    registers: dict[str, str] = Field(default_factory=dict)
+    registers: dict[str, Annotated[str, BeforeValidator(str)]] = Field(default_factory=dict)
     load: str | list[Any] | dict[str, list[Any]] | None = None
     status: tuple[str, ...] = ()
     dump: str | None = None
@@ -71,6 +75,29 @@ class GivenMeter(Written):
     profile: bool = True
     plugged: bool = True
     registration_period: Duration | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _number(cls, value: str | None) -> str | None:
+        if value is not None and not _SERVER_ID.match(value):
+            server_id(value)
+        return value
+
+    @field_validator("registers")
+    @classmethod
+    def _registers(cls, value: dict[str, str]) -> dict[str, str]:
+        for code, begin in value.items():
+            parse_obis(code)
+            if begin != "load" and not _NUMBER_AND_UNIT.match(begin):
+                raise ValueError(f"register {code} begins at {begin!r}: write it like '12345.6 kWh'")
+        return value
+
+    @field_validator("load")
+    @classmethod
+    def _load(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.endswith(".csv"):
+            parse(value, POWER)
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> GivenMeter:
