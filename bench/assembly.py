@@ -37,7 +37,7 @@ from devices.rs485.bus import Rs485Bus
 
 @asynccontextmanager
 async def open_rig(
-    clock: Clock, timeline: Timeline, case: Case, product: GatewayType, bench: BenchFile, folder: Path, seed: int
+    clock: Clock, timeline: Timeline, case: Case, product: GatewayType | None, bench: BenchFile, folder: Path, seed: int
 ) -> AsyncIterator[Rig]:
     """The rig, ready for the first step; everything opened is closed again, whatever happens.
 

@@ -102,7 +102,7 @@ def _selection(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="*", type=Path, metavar="PATH", help="scenario files or folders (default: scenarios)"
     )
     parser.add_argument(
-        "--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, several with commas, or all"
+        "--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, bz_plus_v2, several with commas, or all"
     )
     parser.add_argument("-k", dest="keyword", metavar="TEXT", help="only cases whose name or title contains TEXT")
     parser.add_argument("--case", metavar="KEY", help="only the case with exactly this key")

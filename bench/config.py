@@ -198,6 +198,18 @@ class WiredLmn(Written):
     baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
 
 
+class ServiceAdapter(Written):
+    """The adapter that takes the gateway's place on a meter's bus.
+
+    Attributes:
+        port: adapter device; ``memory`` or ``pty``: the cable to emulated meters.
+        baudrate: bits per second.
+    """
+
+    port: str
+    baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
+
+
 class TimeServerAt(Written):
     """Where the bench's time server listens; the gateway is told by its administrator."""
 
@@ -220,6 +232,7 @@ class BenchFile(Written):
         patch_field: ``emulated`` when the Ethernet sockets end in an emulated patch field.
         reference_meter: reference instrument.
         maintenance: ``memory`` or ``pty``: cable to the maintenance port of an emulated gateway.
+        service_adapter: adapter on the bus of a meter that is itself the device under test.
     """
 
     name: str = Field(min_length=1, max_length=60)
@@ -233,6 +246,7 @@ class BenchFile(Written):
     patch_field: Literal["emulated"] | None = None
     reference_meter: ReferenceMeter | None = None
     maintenance: Literal["memory", "pty"] | None = None
+    service_adapter: ServiceAdapter | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> BenchFile:
@@ -255,7 +269,14 @@ class BenchFile(Written):
             real.append("the LED sensing")
         if self.wired_lmn is not None and self.wired_lmn.port not in ("memory", "pty"):
             real.append("the RS-485 adapter")
+        if self.service_adapter is not None and not self.service_adapter_emulated:
+            real.append("the service adapter")
         return real
+
+    @property
+    def service_adapter_emulated(self) -> bool:
+        """Whether emulated meters sit at the service adapter's cable."""
+        return self.service_adapter is None or self.service_adapter.port in ("memory", "pty")
 
     def capabilities(self) -> frozenset[str]:
         """What scenarios can ask of this bench (`bench.scenario.models.CAPABILITIES`)."""
@@ -269,6 +290,7 @@ class BenchFile(Written):
             "emulated": self.maintenance,
             "records": self.maintenance,
             "back_office": self.maintenance,
+            "service_adapter": self.service_adapter,
         }
         return frozenset(name for name, part in have.items() if part is not None)
 

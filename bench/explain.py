@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from bench.expect import Monitor
-from bench.products import gateway_type
+from bench.products import device_name
 from bench.quantity import text_of
 from bench.scenario.loader import Case
 from bench.scenario.models import CAPABILITIES, GivenMeter, Scenario
@@ -32,8 +32,8 @@ def _head(alike: Sequence[Case]) -> str:
         lines += [*textwrap.wrap(" ".join(scenario.purpose.split()), WIDTH), ""]
     if scenario.verifies:
         lines.append(f"Verifies: {', '.join(scenario.verifies)}")
-    products = dict.fromkeys(gateway_type(case.gateway).name for case in alike)
-    lines.append(f"Gateways: {', '.join(products)}")
+    products = dict.fromkeys(device_name(case.gateway) for case in alike)
+    lines.append(f"{'Meter' if scenario.device else 'Gateways'}: {', '.join(products)}")
     for name in alike[0].parameters:
         values = dict.fromkeys(str(case.parameters[name]) for case in alike)
         lines.append(f"With {name}: {', '.join(values)}")

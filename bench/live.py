@@ -164,7 +164,7 @@ class Display:
         from rich.table import Table
         from rich.text import Text
 
-        product = self._case.gateway if self._case else "ppc"
+        product = self._case.gateway if self._case else ""
         leds = Text()
         for name, colour in zip(LEDS, COLOURS.get(product, ("green",) * 4), strict=True):
             leds.append("● " if self._lit.get(name) else "○ ", style=f"bold {colour}" if self._lit.get(name) else "dim")

@@ -1,14 +1,27 @@
-"""The gateway types that scenarios are run against, by name."""
+"""The devices that scenarios are run against, by name: gateway types, and meters that can be updated themselves."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from devices import gateway_types
 from devices.gateway_types.model import GatewayType
 
 ALL = ("ppc", "conexa", "casa")
-"""The built-in products, in the order in which they are run and reported."""
+"""The built-in gateways, in the order in which they are run and reported."""
+
+METERS: Final = {"bz_plus_v2": "Sagemcom SMARTY BZ-PLUS v2"}
+"""Meters that are devices under test, with their names; `device: bz_plus_v2` in a scenario."""
+
+DEVICES = (*ALL, *METERS)
+"""Everything that `--gateway` may name."""
 
 
 def gateway_type(name: str) -> GatewayType:
-    """The data of the product `name`; loaded once."""
+    """The data of the gateway `name`; loaded once."""
     return gateway_types.load(name)
+
+
+def device_name(name: str) -> str:
+    """Maker and type, for people."""
+    return METERS[name] if name in METERS else gateway_type(name).name

@@ -48,13 +48,13 @@ class ScenarioFile(pytest.File):
     """One scenario file."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        from bench.products import ALL
+        from bench.products import DEVICES
         from bench.scenario.loader import cases_of
         from bench.scenario.source import read
         from devices.errors import UsageError
 
         wanted = self.config.getoption("--gateway")
-        gateways = ALL if wanted == "all" else tuple(wanted.split(","))
+        gateways = DEVICES if wanted == "all" else tuple(wanted.split(","))
         try:
             cases = cases_of(read(self.path), gateways, _suite(self.path))
         except UsageError as error:

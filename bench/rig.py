@@ -57,7 +57,7 @@ class Rig:
         clock: the laboratory's clock.
         timeline: everything seen.
         scenario: what is run.
-        gateway_type: what the manuals say of the device under test.
+        gateway_type: what the manuals say of the gateway under test; there is none when a meter is tested.
         capabilities: what this bench can do.
         remembered: values that steps keep for later steps.
         violated: monitors that were violated, in words.
@@ -65,12 +65,12 @@ class Rig:
     """
 
     def __init__(
-        self, clock: Clock, timeline: Timeline, scenario: Scenario, product: GatewayType, bench: BenchFile
+        self, clock: Clock, timeline: Timeline, scenario: Scenario, product: GatewayType | None, bench: BenchFile
     ) -> None:
         self.clock = clock
         self.timeline = timeline
         self.scenario = scenario
-        self.gateway_type = product
+        self._product = product
         self.bench = bench
         self.capabilities = bench.capabilities()
         self.remembered: dict[str, Any] = {}
@@ -85,6 +85,10 @@ class Rig:
         self.fitted_maintenance: MaintenancePort | None = None
         self.fitted_records: Records | None = None
         self.fitted_reference: ModbusEnergyMeter | None = None
+
+    @property
+    def gateway_type(self) -> GatewayType:
+        return _there(self._product, "gateway under test, it tests a meter")
 
     @property
     def mains(self) -> Mains:

@@ -13,7 +13,7 @@ from typing import Any
 from bench.assembly import open_rig
 from bench.config import BenchFile
 from bench.expect import Measurement, Monitor, Outcome
-from bench.products import gateway_type
+from bench.products import device_name, gateway_type
 from bench.rig import Rig, Violated
 from bench.scenario.loader import Case
 from bench.store import write_json, write_scenario
@@ -142,7 +142,7 @@ class _Run:
         if self.progress.event is not None:
             timeline.subscribe(self.progress.event)
         try:
-            product = gateway_type(self.case.gateway)
+            product = None if scenario.device else gateway_type(self.case.gateway)
             async with open_rig(clock, timeline, self.case, product, self.bench, self.folder, self.seed) as rig:
                 try:
                     await self._judge(rig)
@@ -264,7 +264,7 @@ async def _watch(rig: Rig, monitors: list[Monitor]) -> None:
 
 def _record(result: CaseResult, bench: BenchFile, seed: int, replay: list[str]) -> dict[str, Any]:
     case, scenario = result.case, result.case.scenario
-    product = gateway_type(case.gateway)
+    emulated = bench.service_adapter_emulated if scenario.device else bench.gateway.emulated
     return {
         "schema": VERDICT_SCHEMA,
         "key": case.key,
@@ -273,7 +273,7 @@ def _record(result: CaseResult, bench: BenchFile, seed: int, replay: list[str]) 
         "title": scenario.title,
         "purpose": scenario.purpose,
         "verifies": list(scenario.verifies),
-        "gateway": {"type": case.gateway, "name": product.name, "emulated": bench.gateway.emulated},
+        "gateway": {"type": case.gateway, "name": device_name(case.gateway), "emulated": emulated},
         "parameters": {name: json.loads(json.dumps(value, default=str)) for name, value in case.parameters.items()},
         "needs": sorted(scenario.all_needs()),
         "file": case.source.file.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.products import ALL
+from bench.products import DEVICES
 from bench.scenario.loader import Case, load
 from bench.scenario.mistakes import UnknownWord, unknown_option
 from devices.errors import UsageError
@@ -13,10 +13,10 @@ from devices.errors import UsageError
 
 def select(arguments: argparse.Namespace) -> list[Case]:
     """The cases that the options choose; UsageError when that is none."""
-    gateways = ALL if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
+    gateways = DEVICES if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
     for name in gateways:
-        if name not in ALL:
-            raise unknown_option(UnknownWord("gateway type", name, (*ALL, "all")))
+        if name not in DEVICES:
+            raise unknown_option(UnknownWord("gateway type", name, (*DEVICES, "all")))
     cases = load(arguments.paths or [Path("scenarios")], gateways)
     if arguments.case is not None:
         chosen = [case for case in cases if case.key == arguments.case]

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.products import ALL
+from bench.products import ALL, DEVICES, METERS
 from bench.scenario.mistakes import UnknownWord, did_you_mean, translate, unknown_word
 from bench.scenario.models import Scenario
 from bench.scenario.source import Path_, Source, read
@@ -34,7 +34,7 @@ class Case:
     Attributes:
         scenario: the checked scenario.
         source: the file with the place of everything in it.
-        gateway: gateway type.
+        gateway: gateway type, or meter when the scenario is about one (`bench.products.DEVICES`).
         parameters: name -> value of this variant.
         suite: folder of the file below the folder that was asked for.
     """
@@ -95,7 +95,7 @@ def _is_scenario(path: Path) -> bool:
         return True  # let the reader complain
 
 
-def load(paths: Sequence[Path], gateways: Iterable[str] = ALL) -> list[Case]:
+def load(paths: Sequence[Path], gateways: Iterable[str] = DEVICES) -> list[Case]:
     """All cases of the scenarios in `paths`; raises UsageErrors with everything that is wrong in them."""
     cases: list[Case] = []
     errors: list[UsageError] = []
@@ -123,7 +123,7 @@ def load(paths: Sequence[Path], gateways: Iterable[str] = ALL) -> list[Case]:
     return cases
 
 
-def cases_of(source: Source, gateways: Sequence[str] = ALL, suite: str = "") -> list[Case]:
+def cases_of(source: Source, gateways: Sequence[str] = DEVICES, suite: str = "") -> list[Case]:
     """The cases of one file, in the order gateway, parameters."""
     data = source.data
     if not isinstance(data, dict):
@@ -159,6 +159,15 @@ def cases_of(source: Source, gateways: Sequence[str] = ALL, suite: str = "") -> 
 
 def _meant(body: dict[str, Any], source: Source) -> Sequence[str]:
     named = body.get("gateways")
+    device = body.get("device")
+    if device is not None:
+        if device not in METERS:
+            raise unknown_word(UnknownWord("meter", str(device), tuple(METERS)), source.place(("device",)))
+        if named is not None:
+            raise UsageError(
+                "a scenario about a meter has no gateways", place=source.place(("gateways",)), hint="leave them away"
+            )
+        return [str(device)]
     if named is None:
         return ALL
     if not isinstance(named, list) or not named:
@@ -224,6 +233,9 @@ def _per_gateway(table: Any, source: Source) -> dict[str, dict[str, Any]]:
     if not isinstance(table, dict):
         raise UsageError("'per_gateway' maps names to one value per gateway", place=source.place(("per_gateway",)))
     meant = _meant(source.data, source)
+    if source.data.get("device") is not None:
+        place = source.place(("per_gateway",), of_key=True)
+        raise UsageError("a scenario about a meter has no gateways", place=place, hint="use 'parameters'")
     for name, values in table.items():
         place = source.place(("per_gateway", name))
         if not isinstance(values, dict):

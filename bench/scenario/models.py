@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from bench.products import ALL
+from bench.products import ALL, METERS
 from bench.quantity import POWER, Duration, parse
 from bench.scenario.mistakes import UnknownWord
 from bench.steps import REGISTRY, Step
@@ -27,6 +27,7 @@ CAPABILITIES = {
     "back_office": "the bench acts as the gateway's administrator",
     "records": "the gateway's logs and stored values can be read",
     "reference_meter": "a reference instrument measures the mains",
+    "service_adapter": "an adapter on a meter's bus takes the place of the gateway",
     "emulated": "the gateway is emulated, so that faults can be made inside it",
 }
 """What a bench can do, by the name under which scenarios need it."""
@@ -200,6 +201,7 @@ class Scenario(Written):
         purpose: why it is tested.
         verifies: clauses that it verifies, such as ``FNN 6.2`` or ``PPC 2.4``.
         gateways: products that it is meant for.
+        device: the meter that is tested in place of a gateway, whose bus the bench's service adapter is plugged into.
         needs: capabilities of the bench (those of its steps are added).
         given: the state before the first step.
         watch: monitors.
@@ -212,6 +214,7 @@ class Scenario(Written):
     purpose: str = ""
     verifies: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ALL
+    device: str | None = None
     needs: tuple[str, ...] = ()
     given: Given = Given()
     watch: tuple[Watch, ...] = ()
@@ -240,6 +243,13 @@ class Scenario(Written):
                 raise UnknownWord("gateway", name, ALL)
         if not value or len(set(value)) != len(value):
             raise ValueError("name each gateway type once")
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _device(cls, value: str | None) -> str | None:
+        if value is not None and value not in METERS:
+            raise UnknownWord("meter", value, tuple(METERS))
         return value
 
     @field_validator("needs")
