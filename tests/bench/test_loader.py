@@ -52,6 +52,11 @@ def complaint(folder: Path, text: str) -> str:
         (HEAD + "steps:\n  - fault: {do: fill_log, book: system}\n", "say so with 'needs: [emulated]'"),
         (HEAD + "needs: [powr]\nsteps:\n  - power: on\n", "unknown capability 'powr' (did you mean 'power'?)"),
         (HEAD + "gateways: [cassa]\nsteps:\n  - power: on\n", "unknown gateway 'cassa' (did you mean 'casa'?)"),
+        (HEAD + "device: bz_plus\nsteps:\n  - wait: 1 s\n", "unknown meter 'bz_plus' (did you mean 'bz_plus_v2'?)"),
+        (
+            HEAD + "device: bz_plus_v2\ngateways: [ppc]\nsteps:\n  - wait: 1 s\n",
+            "s.yaml:4:11: a scenario about a meter has no gateways (leave them away)",
+        ),
         (
             HEAD + 'parameters: {cut: [1 s]}\nsteps:\n  - power: {cut: "{cutt}"}\n',
             "{cutt} is no parameter (did you mean 'cut'?)",
@@ -157,3 +162,9 @@ def test_case_folders_are_safe_names_and_differ(tmp_path: Path) -> None:
     text += "given:\n  meters:\n    a/b c: {id: 1SAG0021061001}\n    ü: {id: 1SAG0021061002}\n"
     folders = [case.folder for case in cases(tmp_path, text)]
     assert all("/" not in folder and " " not in folder for folder in folders)
+
+
+def test_a_scenario_about_a_meter_is_one_case_and_belongs_to_no_gateway(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD + "device: bz_plus_v2\nsteps:\n  - wait: 1 s\n")
+    assert [case.key for case in load([path])] == ["T-1[bz_plus_v2]"]
+    assert load([path], ["ppc", "casa"]) == []
