@@ -25,6 +25,7 @@ from devices.leds.vcd import VcdWriter
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
 from devices.meters.catalogue import make_meter
+from devices.meters.defaults import LmnDefaults
 from devices.meters.wired_station import WiredStation
 from devices.network.patch_field import FrameSeen, PatchField
 from devices.network.router import Router
@@ -76,6 +77,8 @@ class _Builder:
         self.clock, self.timeline, self.bench = rig.clock, rig.timeline, rig.bench
         self.needs = case.scenario.all_needs()
         self.contact = MainsContact()
+        wired = self.bench.wired_lmn
+        self.lmn_defaults = LmnDefaults().overridden({} if wired is None else wired.assumed)
 
     async def build(self) -> None:
         """Everything that this case needs."""
@@ -107,6 +110,9 @@ class _Builder:
         self.stack.callback(bus.close)
         for name, given in self.case.scenario.given.meters.items():
             self._put_meter(bus, name, given)
+        if self.rig.meters:
+            for fact, (value, source, why) in self.lmn_defaults.assumed().items():
+                self.rig.assume(fact, value, source, why)
         return gateway_end if gateway_end is not None else memory_pair(self.clock)[1]
 
     def _put_meter(self, bus: Rs485Bus, name: str, given: GivenMeter) -> None:
@@ -132,7 +138,15 @@ class _Builder:
         def seen(kind: str, data: dict[str, object]) -> None:
             self.timeline.add("meter", kind, {"meter": name, **data})
 
-        station = WiredStation(self.clock, bus, meter, random.Random(self.rng.getrandbits(32)), name=name)
+        station = WiredStation(
+            self.clock,
+            bus,
+            meter,
+            random.Random(self.rng.getrandbits(32)),
+            name=name,
+            timing=self.lmn_defaults.timing(),
+            limits=self.lmn_defaults.limits(),
+        )
         station.on_event = seen
         if not given.plugged:
             station.plug(False)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from bench.products import ALL
 from bench.quantity import Duration
@@ -192,10 +192,24 @@ class WiredLmn(Written):
     Attributes:
         port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
         baudrate: bits per second.
+        assumed: other values for what the documents leave open about meters, by the name of the default
+            (`devices.meters.defaults.LmnDefaults`).
     """
 
     port: str
     baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
+    assumed: dict[str, PlainFloat] = Field(default_factory=dict)
+
+    @field_validator("assumed")
+    @classmethod
+    def _known(cls, value: dict[str, float]) -> dict[str, float]:
+        from devices.meters.defaults import LmnDefaults
+
+        try:
+            LmnDefaults().overridden(value)
+        except UsageError as error:
+            raise ValueError(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+        return value
 
 
 class ServiceAdapter(Written):
