@@ -5,19 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
+from devices.ports.hdlc_master import LinkTrouble
 from devices.protocols.hdlc import Selector, same_id
-from devices.protocols.hdlc_link import (
-    Disconnected,
-    Event,
-    Failed,
-    Information,
-    LinkLimits,
-    PrimaryLink,
-    PrimaryState,
-    Rejected,
-    Step,
-    Unexpected,
-)
+from devices.protocols.hdlc_link import LinkLimits, PrimaryLink, PrimaryState
 from devices.protocols.sml.errors import SmlError
 from firmware.control import Control
 from firmware.fault_codes import BUS_CODES, BUS_EVENTS
@@ -35,18 +25,6 @@ ATTEMPTS = 3
 """How often one reading is tried within its window."""
 LINK_REST_S = 100.0
 """A link unused for longer is set up anew: meters forget it after 120 s (lmn-wired 1.7)."""
-
-
-class LinkTrouble(Exception):
-    """The link to a meter failed.
-
-    Attributes:
-        event: neutral event that tells so.
-    """
-
-    def __init__(self, event: str, reason: str) -> None:
-        self.event = event
-        super().__init__(reason)
 
 
 class LmnService:
@@ -123,7 +101,7 @@ class LmnService:
             found = read_list(answer)
         except LinkTrouble as trouble:
             self._forget(station.address)
-            self._tell(trouble.event, profile.meter, station.address, str(trouble))
+            self._tell(f"hdlc_{trouble.kind}", profile.meter, station.address, str(trouble))
             return None
         except SmlError as error:
             self._tell("meter_data_invalid", profile.meter, station.address, str(error))
@@ -139,30 +117,12 @@ class LmnService:
         if link is None or now - self._used[station.address] > LINK_REST_S or link.state is PrimaryState.DOWN:
             link = PrimaryLink(station.address, Selector.COSEM_CLEAR, self._limits)
             self._links[station.address] = link
-            await self._drive(link, link.connect())
-        answer = await self._drive(link, link.send(request))
+            await self.bus.master.drive(link, link.connect())
+        answer = await self.bus.master.drive(link, link.send(request))
         self._used[station.address] = self._unit.clock.seconds()
         if answer is None:
-            raise LinkTrouble("hdlc_read_timeout", "the meter had no answer")
+            raise LinkTrouble("read_timeout", "the meter had no answer")
         return answer
-
-    async def _drive(self, link: PrimaryLink, step: Step) -> bytes | None:
-        """Do what the link asks for until it rests; returns the message that came, raises LinkTrouble."""
-        message: bytes | None = None
-        while True:
-            for event in step.events:
-                if isinstance(event, Information):
-                    message = event.data
-                elif (trouble := _trouble(event, link)) is not None and message is None:
-                    raise trouble
-            if step.frames:
-                answer = await self.bus.exchange(step.frames[0], step.timer or self._limits.response_timeout_s)
-                step = link.timeout() if answer is None else link.receive(answer)
-            elif step.timer is not None:
-                await self._unit.clock.sleep(step.timer)
-                step = link.timeout()
-            else:
-                return message
 
     def _forget(self, address: int) -> None:
         self._links.pop(address, None)
@@ -202,14 +162,3 @@ class LmnService:
             self._control.event(
                 name, outcome="failure", meter=meter, reason=reason, warning=f"{code} {reason}", code=code
             )
-
-
-def _trouble(event: Event, link: PrimaryLink) -> LinkTrouble | None:
-    if isinstance(event, Failed):
-        if event.not_ready:
-            return LinkTrouble("hdlc_not_ready", event.reason)
-        kind = "hdlc_no_answer" if "SNRM" in event.reason else "hdlc_read_timeout"
-        return LinkTrouble(kind, f"{event.reason} (address {link.address:#04x})")
-    if isinstance(event, Rejected | Unexpected | Disconnected):
-        return LinkTrouble("hdlc_unexpected", event.reason)
-    return None

@@ -7,23 +7,20 @@ presence check. The list survives restarts; a meter counts as addressed once it 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from devices.clock import Clock
-from devices.ports.base import BytePort, PortLost
+from devices.ports.base import BytePort
+from devices.ports.hdlc_master import HdlcMaster
 from devices.protocols.hdlc import (
     ALL_STATIONS,
     FIRST_METER,
-    FLAG,
     GATEWAY,
     LAST_METER,
-    MAX_LENGTH,
     Control,
     Frame,
     FrameKind,
-    FrameReader,
     HdlcError,
     Selector,
     StationRecord,
@@ -32,7 +29,6 @@ from devices.protocols.hdlc import (
 from firmware.config import Options
 
 _UI = Control(FrameKind.UI, True)
-_REMEMBERED = 256
 
 
 @dataclass
@@ -70,7 +66,8 @@ class WiredBus:
             for record in decode_records(bytes.fromhex(text)):
                 station = Station(record.address, record.device_id, record.sensor_id)
                 self.stations[record.address] = station
-        self.lock = asyncio.Lock()
+        self.master = HdlcMaster(clock, port)
+        self.lock = self.master.lock
         """Held by whoever uses the bus."""
         self.on_present: Callable[[Station, bool], None] = lambda station, new: None
         """A meter answered for the first time since the start; `new`: it was not on the list before."""
@@ -80,19 +77,10 @@ class WiredBus:
         """The address list changed and should be kept."""
         self.on_error: Callable[[str, int | None, str], None] = lambda kind, address, reason: None
         """Something on the bus is wrong: ``undecodable``, ``unexpected``, the station's address if known, why."""
+        self.master.on_error = self._wrong
         self._clock = clock
-        self._port = port
         self._options = options
-        self._reader = FrameReader()
-        self._whole: dict[bytes, Frame] = {}
-        self._begun = b""
-        self._in_pieces = False
-        self._window: Callable[[Frame], None] | None = None
-        self._inviting = False
-        self._waiting: asyncio.Future[Frame | None] | None = None
-        self._waiting_for: tuple[int, int] | None = None
-        self._frames: dict[str, bytes] = {}
-        port.set_receiver(self._received)
+        self._frames: dict[str, Frame] = {}
 
     @property
     def present(self) -> list[Station]:
@@ -101,7 +89,7 @@ class WiredBus:
 
     def close(self) -> None:
         """Hear nothing more."""
-        self._port.set_receiver(None)
+        self.master.close()
 
     async def run(self) -> None:
         """Invite and check for ever, at absolute instants."""
@@ -172,52 +160,20 @@ class WiredBus:
             self._list_changed()
             self.on_lost(station)
 
-    async def exchange(self, frame: Frame, timeout_s: float) -> Frame | None:
-        """Send a frame to one meter and wait for the one frame that it answers; hold `lock`. None: no answer."""
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._waiting_for = (frame.destination, frame.selector)
-        timer = self._clock.call_later(timeout_s, self._give_up, self._waiting)
-        try:
-            if not self._send(frame.to_bytes()):
-                return None
-            return await self._waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
-            self._waiting_for = None
-
-    def _give_up(self, waiting: asyncio.Future[Frame | None]) -> None:
-        if not waiting.done():
-            waiting.set_result(None)
-
-    def _send(self, octets: bytes) -> bool:
-        self._silence()
-        try:
-            self._port.write(octets)
-        except PortLost:
-            return False
-        return True
-
     async def _broadcast(self, what: str, selector: Selector, take: Callable[[Frame], None]) -> None:
-        octets = self._frames.get(what)
-        if octets is None:
+        frame = self._frames.get(what)
+        if frame is None:
             records = b"".join(
                 StationRecord(one.address, slot if what == "check" else 0, one.device_id, one.sensor_id).to_bytes()
                 for slot, one in enumerate(self.stations.values(), 1)
             )
-            octets = Frame(ALL_STATIONS, GATEWAY, selector, _UI, records).to_bytes()
-            self._frames[what] = octets
-        self._window = take
-        self._inviting = what == "invite"
-        try:
-            if self._send(octets):
-                # The frame itself is still on the wire for a while; the slots begin at its end.
-                on_wire = len(octets) * 10 / 921_600
-                await self._clock.sleep(on_wire + self._options.slot_count * self._options.slot_pitch_s)
-            self._silence()
-        finally:
-            self._window = None
-            self._inviting = False
+            frame = self._frames[what] = Frame(ALL_STATIONS, GATEWAY, selector, _UI, records)
+        window_s = self._options.slot_count * self._options.slot_pitch_s
+        # Meters that answer an invitation in the same slot spoil each other's frames: no error.
+        await self.master.broadcast(frame, window_s, take, forgiving=what == "invite")
+
+    def _wrong(self, kind: str, address: int | None, reason: str) -> None:
+        self.on_error(kind, address, reason)
 
     def _one_record(self, frame: Frame) -> list[StationRecord]:
         try:
@@ -265,66 +221,3 @@ class WiredBus:
             for one in self.stations.values()
         ]
         self.on_changed(records)
-
-    def _received(self, data: bytes) -> None:
-        if self._begun:
-            data, self._begun = self._begun + data, b""
-        if not self._in_pieces and len(data) < _announced(data):
-            self._begun = data
-            return
-        frame = None if self._in_pieces else self._as_whole(data)
-        if frame is not None:
-            self._route(frame)
-            return
-        self._in_pieces = True
-        self._take(self._reader.feed(data))
-
-    def _as_whole(self, data: bytes) -> Frame | None:
-        """The frame that `data` is exactly; meters answer presence checks with the same octets again and again."""
-        frame = self._whole.get(data)
-        if frame is None:
-            try:
-                frame = Frame.from_bytes(data)
-            except HdlcError:
-                return None
-            if frame.control.kind is FrameKind.UI and len(self._whole) < _REMEMBERED:
-                self._whole[data] = frame
-        return frame
-
-    def _silence(self) -> None:
-        """The bus is quiet before the gateway speaks: what came so far of a frame stays a fragment."""
-        if self._begun:
-            self._take(self._reader.feed(self._begun))
-            self._begun, self._in_pieces = b"", True
-        if self._in_pieces:
-            self._take(self._reader.idle())
-            self._in_pieces = False
-
-    def _take(self, found: Iterable[Frame | HdlcError]) -> None:
-        for one in found:
-            if isinstance(one, Frame):
-                self._route(one)
-            elif not self._inviting:  # meters that answer an invitation in the same slot spoil each other's frames
-                self.on_error("undecodable", None, str(one))
-
-    def _route(self, frame: Frame) -> None:
-        if frame.source == GATEWAY:
-            return
-        if frame.destination != GATEWAY:
-            self.on_error("unexpected", frame.source, "a frame to somebody else")
-        elif self._window is not None:
-            self._window(frame)
-        elif self._waiting is not None and (frame.source, frame.selector) == self._waiting_for:
-            if not self._waiting.done():
-                self._waiting.set_result(frame)
-        else:
-            self.on_error("unexpected", frame.source, f"nobody waits for a {frame.control.kind.name} frame")
-
-
-def _announced(data: bytes) -> int:
-    """Octets of the frame that `data` begins with, as far as its length field is there; 0: it begins with none."""
-    if len(data) < 3:
-        return 3 if data.startswith(b"\x7e") else 0
-    if data[0] != FLAG or data[1] >> 4 != 0xA:
-        return 0
-    return ((data[1] << 8 | data[2]) & MAX_LENGTH) + 2

@@ -1,0 +1,227 @@
+"""The master's half of the wired bus: frames out, frames in, one exchange at a time (lmn-wired 1).
+
+It knows neither meters nor policies: the emulated gateway's bus and the bench's own tools for meters both stand on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final, Literal
+
+from devices.clock import Clock
+from devices.ports.base import BytePort, LineSettings, PortLost
+from devices.protocols.hdlc import FLAG, GATEWAY, MAX_LENGTH, Frame, FrameKind, FrameReader, HdlcError
+from devices.protocols.hdlc_link import (
+    Disconnected,
+    Event,
+    Failed,
+    Information,
+    PrimaryLink,
+    Rejected,
+    Step,
+    Unexpected,
+)
+
+_REMEMBERED: Final = 256
+
+Trouble = Literal["no_answer", "read_timeout", "not_ready", "unexpected"]
+"""What can go wrong on a link: nothing came to SNRM; nothing came later; RNR to the end; frames that have no place."""
+
+
+class LinkTrouble(Exception):
+    """The link to a meter failed.
+
+    Attributes:
+        kind: see Trouble.
+        reason: what happened, in words.
+    """
+
+    def __init__(self, kind: Trouble, reason: str) -> None:
+        self.kind = kind
+        self.reason = reason
+        super().__init__(reason)
+
+
+class HdlcMaster:
+    """Sends to stations and hears what they answer.
+
+    Args:
+        clock: paces time-outs and windows.
+        port: the cable; its receiver is taken over.
+        line: rate of the bus, 921 600 Bd 8N1 unless told.
+    """
+
+    def __init__(self, clock: Clock, port: BytePort, *, line: LineSettings | None = None) -> None:
+        self.lock = asyncio.Lock()
+        """Held by whoever uses the bus."""
+        self.on_error: Callable[[str, int | None, str], None] = lambda kind, address, reason: None
+        """Something on the bus is wrong: ``undecodable`` or ``unexpected``, the station's address if known, why."""
+        self.on_frame: Callable[[Literal["in", "out"], Frame, bytes], None] | None = None
+        """Told each frame that was sent or heard, with its octets."""
+        self._clock = clock
+        self._port = port
+        self._line = line or LineSettings()
+        self._reader = FrameReader()
+        self._whole: dict[bytes, Frame] = {}
+        self._begun = b""
+        self._in_pieces = False
+        self._window: Callable[[Frame], None] | None = None
+        self._forgiving = False
+        self._waiting: asyncio.Future[Frame | None] | None = None
+        self._waiting_for: tuple[int, int] | None = None
+        port.set_receiver(self._received)
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._port.set_receiver(None)
+
+    async def broadcast(
+        self, frame: Frame, window_s: float, take: Callable[[Frame], None], *, forgiving: bool = False
+    ) -> None:
+        """Send `frame` to all stations and give what they answer within the window to `take`; hold `lock`.
+
+        Args:
+            frame: octets of it go out as they are.
+            window_s: from the end of the frame on the wire.
+            take: gets each frame to the master.
+            forgiving: octets that are no frame are no error, as when stations may answer at the same time.
+        """
+        self._window, self._forgiving = take, forgiving
+        try:
+            octets = frame.to_bytes()
+            if self._send(frame, octets):
+                await self._clock.sleep(self._line.seconds(len(octets)) + window_s)
+            self._silence()
+        finally:
+            self._window, self._forgiving = None, False
+
+    async def exchange(self, frame: Frame, timeout_s: float) -> Frame | None:
+        """Send a frame to one station and wait for the one frame that it answers; hold `lock`. None: no answer."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting_for = (frame.destination, frame.selector)
+        timer = self._clock.call_later(timeout_s, _give_up, self._waiting)
+        try:
+            if not self._send(frame, frame.to_bytes()):
+                return None
+            return await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+            self._waiting_for = None
+
+    async def drive(self, link: PrimaryLink, step: Step) -> bytes | None:
+        """Do what `link` asks for until it rests; hold `lock`.
+
+        Returns the message that came, None when none came. Raises LinkTrouble when the link failed.
+        """
+        message: bytes | None = None
+        while True:
+            for event in step.events:
+                if isinstance(event, Information):
+                    message = event.data
+                elif (trouble := _trouble(event, link)) is not None and message is None:
+                    raise trouble
+            if step.frames:
+                answer = await self.exchange(step.frames[0], step.timer or link.limits.response_timeout_s)
+                step = link.timeout() if answer is None else link.receive(answer)
+            elif step.timer is not None:
+                await self._clock.sleep(step.timer)
+                step = link.timeout()
+            else:
+                return message
+
+    # --- sending
+
+    def _send(self, frame: Frame, octets: bytes) -> bool:
+        self._silence()
+        try:
+            self._port.write(octets)
+        except PortLost:
+            return False
+        if self.on_frame is not None:
+            self.on_frame("out", frame, octets)
+        return True
+
+    # --- hearing
+
+    def _received(self, data: bytes) -> None:
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        if not self._in_pieces and len(data) < _announced(data):
+            self._begun = data
+            return
+        frame = None if self._in_pieces else self._as_whole(data)
+        if frame is not None:
+            self._route(frame, data)
+            return
+        self._in_pieces = True
+        self._take(self._reader.feed(data))
+
+    def _as_whole(self, data: bytes) -> Frame | None:
+        """The frame that `data` is exactly; meters answer presence checks with the same octets again and again."""
+        frame = self._whole.get(data)
+        if frame is None:
+            try:
+                frame = Frame.from_bytes(data)
+            except HdlcError:
+                return None
+            if frame.control.kind is FrameKind.UI and len(self._whole) < _REMEMBERED:
+                self._whole[data] = frame
+        return frame
+
+    def _silence(self) -> None:
+        """The bus is quiet before the master speaks: what came so far of a frame stays a fragment."""
+        if self._begun:
+            self._take(self._reader.feed(self._begun))
+            self._begun, self._in_pieces = b"", True
+        if self._in_pieces:
+            self._take(self._reader.idle())
+            self._in_pieces = False
+
+    def _take(self, found: Iterable[Frame | HdlcError]) -> None:
+        for one in found:
+            if isinstance(one, Frame):
+                self._route(one, None)
+            elif not self._forgiving:
+                self.on_error("undecodable", None, str(one))
+
+    def _route(self, frame: Frame, octets: bytes | None) -> None:
+        if frame.source == GATEWAY:
+            return
+        if self.on_frame is not None:
+            self.on_frame("in", frame, frame.to_bytes() if octets is None else octets)
+        if frame.destination != GATEWAY:
+            self.on_error("unexpected", frame.source, "a frame to somebody else")
+        elif self._window is not None:
+            self._window(frame)
+        elif self._waiting is not None and (frame.source, frame.selector) == self._waiting_for:
+            if not self._waiting.done():
+                self._waiting.set_result(frame)
+        else:
+            self.on_error("unexpected", frame.source, f"nobody waits for a {frame.control.kind.name} frame")
+
+
+def _give_up(waiting: asyncio.Future[Frame | None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def _announced(data: bytes) -> int:
+    """Octets of the frame that `data` begins with, as far as its length field is there; 0: it begins with none."""
+    if len(data) < 3:
+        return 3 if data.startswith(b"\x7e") else 0
+    if data[0] != FLAG or data[1] >> 4 != 0xA:
+        return 0
+    return ((data[1] << 8 | data[2]) & MAX_LENGTH) + 2
+
+
+def _trouble(event: Event, link: PrimaryLink) -> LinkTrouble | None:
+    if isinstance(event, Failed):
+        if event.not_ready:
+            return LinkTrouble("not_ready", event.reason)
+        kind: Trouble = "no_answer" if "SNRM" in event.reason else "read_timeout"
+        return LinkTrouble(kind, f"{event.reason} (address {link.address:#04x})")
+    if isinstance(event, Rejected | Unexpected | Disconnected):
+        return LinkTrouble("unexpected", event.reason)
+    return None
