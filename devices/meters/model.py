@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -24,3 +25,31 @@ class Meter(Protocol):
 
     def answer(self, request: bytes) -> bytes:
         """The answer to `request` as transport octets; empty when the meter does not answer."""
+
+
+class Service(Protocol):
+    """What answers on one protocol selector of a station."""
+
+    def opened(self) -> None:
+        """The gateway has set the link up, perhaps anew: forget what was under way on it."""
+
+    def message(self, data: bytes) -> bytes:
+        """The answer to one message; empty when there is nothing to say."""
+
+
+class Plain:
+    """A service without memory, made of a function from message to answer.
+
+    Args:
+        answer: called with each message.
+    """
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self._answer = answer
+
+    def opened(self) -> None:
+        """Nothing is under way between two messages."""
+
+    def message(self, data: bytes) -> bytes:
+        """What the function answers."""
+        return self._answer(data)

@@ -17,7 +17,7 @@ from typing import Final
 
 from devices.clock import Clock
 from devices.meters.discovery import Discovery, DiscoveryTiming
-from devices.meters.model import Meter
+from devices.meters.model import Meter, Plain, Service
 from devices.protocols.hdlc import (
     ALL_STATIONS,
     GATEWAY,
@@ -39,9 +39,6 @@ from devices.protocols.hdlc_link import (
     Unexpected,
 )
 from devices.rs485.bus import Rs485Bus
-
-Service = Callable[[bytes], bytes]
-"""Octets of one message from the gateway in, octets of the answer out; empty: no answer."""
 
 OnEvent = Callable[[str, dict[str, object]], None]
 """Told what happens at the station: kind and details, see `EVENTS`."""
@@ -118,7 +115,7 @@ class WiredStation:
         powered: bool = True,
         *,
         name: str | None = None,
-        services: Mapping[int, Service] | None = None,
+        services: Mapping[int, Service | Callable[[bytes], bytes]] | None = None,
         timing: StationTiming | None = None,
         limits: LinkLimits | None = None,
         busy: Busy = Busy.READY,
@@ -147,7 +144,10 @@ class WiredStation:
         self._silent = False
         self._clock = clock
         self._bus = bus
-        self._services = dict(services) if services is not None else {int(Selector.COSEM_CLEAR): meter.answer}
+        given = {int(Selector.COSEM_CLEAR): meter.answer} if services is None else services
+        self._services: dict[int, Service] = {
+            selector: Plain(one) if callable(one) else one for selector, one in given.items()
+        }
         self._timing = timing or StationTiming()
         self._limits = limits or LinkLimits()
         self._discovery = Discovery(meter.server_id, meter.sensor_id, rng, self._timing.discovery)
@@ -299,6 +299,7 @@ class WiredStation:
                 case Connected():
                     link.busy = False
                     self._cancel(f"work {link.selector}")
+                    self._services[link.selector].opened()
                     self._event("connected", selector=link.selector)
                 case Disconnected(reason) | Rejected(reason):
                     link.busy = False
@@ -315,7 +316,7 @@ class WiredStation:
             self._later(f"inactivity {link.selector}", step.timer, self._inactive, link)
 
     def _work(self, link: SecondaryLink, data: bytes) -> None:
-        answer = self._services[link.selector](data)
+        answer = self._services[link.selector].message(data)
         link.busy = False
         if not answer:
             return
