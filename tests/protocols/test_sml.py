@@ -253,10 +253,10 @@ def test_numbers_are_exact_to_the_last_digit() -> None:
 
 
 def test_messages_of_unknown_type_are_kept_as_they_came() -> None:
-    wire = sealed(bytes.fromhex("72 630a01 73 0341aa 4201 6200"))
+    wire = sealed(bytes.fromhex("72 630b01 73 0341aa 4201 6200"))
     [message] = decode_messages(wire)
     assert isinstance(message.body, UnknownBody)
-    assert message.body.tag == 0x0A01
+    assert message.body.tag == 0x0B01
     assert message.body.content is not None
     assert message.body.content.tree == [b"\x41\xaa", True, 0]
     assert encode_message(message) == wire

@@ -5,31 +5,37 @@ Absent optional fields are None. Names follow SML 1.03; octet strings stay octet
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from devices.protocols.frozen import builder
 from devices.protocols.sml import tlv
-from devices.protocols.sml.entries import (
-    COMMON_TIME,
-    ListEntry,
-    SmlTime,
-    read_entries,
-    read_optional_time,
-    read_time,
-    write_entries,
-    write_time,
+from devices.protocols.sml.coding import (
+    LOGIN,
+    Coding,
+    Schema,
+    maybe_octets,
+    octets_field,
+    optional,
+    time_field,
+    version_field,
 )
-from devices.protocols.sml.errors import SmlError
-from devices.protocols.sml.parameters import (
-    ParameterTree,
-    read_parameter_tree,
-    read_path,
-    write_parameter_tree,
-    write_path,
+from devices.protocols.sml.cosem import (
+    COSEM_SCHEMAS,
+    ActionCosemRequest,
+    ActionCosemResponse,
+    GetCosemRequest,
+    GetCosemResponse,
+    SetCosemRequest,
+    SetCosemResponse,
+)
+from devices.protocols.sml.entries import ListEntry, SmlTime, read_entries, write_entries
+from devices.protocols.sml.parameters import ParameterTree, read_path, tree_field, write_path
+from devices.protocols.sml.profiles import (
+    PROFILE_SCHEMAS,
+    GetProfileListRequest,
+    GetProfileListResponse,
+    GetProfilePackRequest,
+    GetProfilePackResponse,
 )
 
 
@@ -157,6 +163,16 @@ class SetProcParameterRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SetProcParameterResponse:
+    """The parameters as they were written (assumed: public sources know the message type, but no layout, and meters
+    acknowledge with an Attention)."""
+
+    server_id: bytes
+    path: tuple[bytes, ...]
+    tree: ParameterTree
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """Acknowledgement or refusal.
 
@@ -196,6 +212,17 @@ Body = (
     | GetProcParameterRequest
     | GetProcParameterResponse
     | SetProcParameterRequest
+    | SetProcParameterResponse
+    | GetProfilePackRequest
+    | GetProfilePackResponse
+    | GetProfileListRequest
+    | GetProfileListResponse
+    | GetCosemRequest
+    | GetCosemResponse
+    | SetCosemRequest
+    | SetCosemResponse
+    | ActionCosemRequest
+    | ActionCosemResponse
     | Attention
     | UnknownBody
 )
@@ -225,6 +252,7 @@ ATTENTION_NUMBERS: Final[dict[int, str]] = {
     0xFE12: "end before start",
     0xFE13: "range of the profile is empty",
     0xFE14: "close is missing",
+    0xFE15: "busy, no answer can be sent",
 }
 """Last two octets of an attention number, with their meaning (lmn-wired 4.2)."""
 
@@ -241,135 +269,57 @@ def attention_code(number: bytes) -> int | None:
     return int.from_bytes(number[4:], "big") if len(number) == 6 and number[:4] == _ATTENTION_PREFIX else None
 
 
-class Coding(NamedTuple):
-    """How one field is read and written.
-
-    Attributes:
-        name: the field of the body's class.
-        read, write: its codec.
-        common: regular expression for the field as meters send it; None: it is read by `read` only.
-        convert: makes the value of what `common` found.
-    """
-
-    name: str
-    read: Callable[[bytes, int], tuple[Any, int]]
-    write: Callable[[Any], bytes]
-    common: bytes | None = None
-    convert: Callable[[bytes], Any] = bytes
+def attention_text(number: bytes) -> str:
+    """An attention number in words; numbers of applications and unknown ones as hexadecimal octets."""
+    code = attention_code(number)
+    return ATTENTION_NUMBERS.get(-1 if code is None else code, f"attention {number.hex()}")
 
 
-def _content(found: bytes) -> bytes:
-    return found[1:]
+_PATH = Coding("path", read_path, write_path)
 
-
-def _content_or_none(found: bytes) -> bytes | None:
-    return found[1:] or None
-
-
-def _time_or_none(found: bytes) -> SmlTime | None:
-    return None if found == b"\x01" else read_time(found, 0)[0]
-
-
-def _octet_or_none(found: bytes) -> int | None:
-    return found[1] if len(found) == 2 else None
-
-
-_COMMON_STRING = rb"\x01|" + tlv.shapes(tlv.OCTET_STRING, *range(1, 15))
-
-
-def _octets(name: str) -> Coding:
-    return Coding(name, tlv.read_octets, tlv.write_octets, _COMMON_STRING, _content)
-
-
-def _maybe(name: str) -> Coding:
-    return Coding(name, tlv.read_optional_octets, tlv.write_octets, _COMMON_STRING, _content_or_none)
-
-
-def _time(name: str) -> Coding:
-    return Coding(name, read_optional_time, write_time, rb"\x01|" + COMMON_TIME, _time_or_none)
-
-
-def _path(name: str) -> Coding:
-    return Coding(name, read_path, write_path)
-
-
-def _tree(name: str) -> Coding:
-    return Coding(name, read_parameter_tree, write_parameter_tree)
-
-
-def _read_details(octets: bytes, position: int) -> tuple[ParameterTree | None, int]:
-    if octets[position : position + 1] == b"\x01":
-        return None, position + 1
-    return read_parameter_tree(octets, position)
-
-
-def _write_details(tree: ParameterTree | None) -> bytes:
-    return b"\x01" if tree is None else write_parameter_tree(tree)
-
-
-def _write_version(value: int | None) -> bytes:
-    return tlv.write_unsigned(value, 1)
-
-
-_VERSION = Coding("sml_version", tlv.read_optional_unsigned, _write_version, rb"\x01|\x62.", _octet_or_none)
-_LOGIN = (_maybe("server_id"), _maybe("username"), _maybe("password"))
-
-
-class Schema:
-    """How a body is coded.
-
-    Attributes:
-        body: its class.
-        fields: its fields in the order of the wire.
-        common: regular expression for the list head and the leading fields that have one.
-        rest: the fields behind those.
-        build: makes a body from its values in the order of the wire.
-    """
-
-    def __init__(self, body: type[Any], *fields: Coding) -> None:
-        self.body = body
-        self.fields = fields
-        leading = tuple(itertools.takewhile(lambda coding: coding.common is not None, fields))
-        pattern = b"".join(b"(" + (coding.common or b"") + b")" for coding in leading)
-        self.common = re.compile(re.escape(tlv.write_head(tlv.LIST, len(fields))) + pattern, re.DOTALL)
-        self.leading = leading
-        self.rest = fields[len(leading) :]
-        self.build = builder(body, *(coding.name for coding in fields))
-
-
-SCHEMAS: Final[dict[int, Schema]] = {
-    0x0100: Schema(OpenRequest, _maybe("codepage"), _octets("client_id"), _octets("req_file_id"), *_LOGIN, _VERSION),
+SCHEMAS: Final[dict[int, Schema[Any]]] = {
+    0x0100: Schema(
+        OpenRequest,
+        maybe_octets("codepage"),
+        octets_field("client_id"),
+        octets_field("req_file_id"),
+        *LOGIN,
+        version_field("sml_version"),
+    ),
     0x0101: Schema(
         OpenResponse,
-        _maybe("codepage"),
-        _maybe("client_id"),
-        _octets("req_file_id"),
-        _octets("server_id"),
-        _time("ref_time"),
-        _VERSION,
+        maybe_octets("codepage"),
+        maybe_octets("client_id"),
+        octets_field("req_file_id"),
+        octets_field("server_id"),
+        time_field("ref_time"),
+        version_field("sml_version"),
     ),
-    0x0200: Schema(CloseRequest, _maybe("global_signature")),
-    0x0201: Schema(CloseResponse, _maybe("global_signature")),
-    0x0500: Schema(GetProcParameterRequest, *_LOGIN, _path("path"), _maybe("attribute")),
-    0x0501: Schema(GetProcParameterResponse, _octets("server_id"), _path("path"), _tree("tree")),
-    0x0600: Schema(SetProcParameterRequest, *_LOGIN, _path("path"), _tree("tree")),
-    0x0700: Schema(GetListRequest, _octets("client_id"), *_LOGIN, _maybe("list_name")),
+    0x0200: Schema(CloseRequest, maybe_octets("global_signature")),
+    0x0201: Schema(CloseResponse, maybe_octets("global_signature")),
+    **PROFILE_SCHEMAS,
+    0x0500: Schema(GetProcParameterRequest, *LOGIN, _PATH, maybe_octets("attribute")),
+    0x0501: Schema(GetProcParameterResponse, octets_field("server_id"), _PATH, tree_field("tree")),
+    0x0600: Schema(SetProcParameterRequest, *LOGIN, _PATH, tree_field("tree")),
+    0x0601: Schema(SetProcParameterResponse, octets_field("server_id"), _PATH, tree_field("tree")),
+    0x0700: Schema(GetListRequest, octets_field("client_id"), *LOGIN, maybe_octets("list_name")),
     0x0701: Schema(
         GetListResponse,
-        _maybe("client_id"),
-        _octets("server_id"),
-        _maybe("list_name"),
-        _time("act_sensor_time"),
+        maybe_octets("client_id"),
+        octets_field("server_id"),
+        maybe_octets("list_name"),
+        time_field("act_sensor_time"),
         Coding("val_list", read_entries, write_entries),
-        _maybe("list_signature"),
-        _time("act_gateway_time"),
+        maybe_octets("list_signature"),
+        time_field("act_gateway_time"),
     ),
+    **COSEM_SCHEMAS,
     0xFF01: Schema(
         Attention,
-        _octets("server_id"),
-        _octets("number"),
-        _maybe("message"),
-        Coding("details", _read_details, _write_details),
+        octets_field("server_id"),
+        octets_field("number"),
+        maybe_octets("message"),
+        optional(tree_field("details")),
     ),
 }
 """Message type to coding; types that are not here are read as UnknownBody."""
@@ -384,27 +334,11 @@ def tag_of(body: Body) -> int:
 
 def read_body(tag: int, octets: bytes, position: int) -> tuple[Body, int]:
     """The content of a body of a known type; raises SmlError when it is built otherwise."""
-    schema = SCHEMAS[tag]
-    match = schema.common.match(octets, position)
-    if match is not None:
-        values = [coding.convert(found) for coding, found in zip(schema.leading, match.groups(), strict=True)]
-        fields, position = schema.rest, match.end()
-    else:
-        values, fields = [], schema.fields
-        _, position = tlv.read_list(octets, position, len(fields))
-    for coding in fields:
-        value, position = coding.read(octets, position)
-        values.append(value)
-    body: Body = schema.build(*values)
-    return body, position
+    return SCHEMAS[tag].read(octets, position)
 
 
 def write_body(body: Body) -> bytes:
     """The content of a body; raises SmlError when a value does not fit."""
     if isinstance(body, UnknownBody):
         return b"\x01" if body.content is None else body.content.octets
-    fields = SCHEMAS[_TAGS[type(body)]].fields
-    try:
-        return tlv.write_list(*(coding.write(getattr(body, coding.name)) for coding in fields))
-    except (TypeError, AttributeError) as error:
-        raise SmlError(f"{type(body).__name__} holds a value of the wrong type: {error}") from error
+    return SCHEMAS[_TAGS[type(body)]].write(body)

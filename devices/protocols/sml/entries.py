@@ -100,6 +100,21 @@ Value = int | bytes | bool | tlv.Raw | None
 """Value of a register; `Raw` when a meter sends a list where the standard has a plain value."""
 
 
+def read_scaler(octets: bytes, position: int) -> tuple[int | None, int]:
+    """A scaler or None; one beyond Integer8 is an error, a number times ten to it would fill any memory."""
+    scaler, behind = tlv.read_optional_integer(octets, position)
+    if scaler is not None and not -128 <= scaler <= 127:
+        raise SmlError(f"scaler {scaler} is not within -128..127", position)
+    return scaler, behind
+
+
+def scaled(value: Value, scaler: int | None) -> Decimal | None:
+    """A number times ten to the scaler, exactly; None for octets, booleans and absent values."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return Decimal(f"{value}E{scaler or 0}")
+
+
 @dataclass(frozen=True, slots=True)
 class ListEntry:
     """One register in a list of values.
@@ -130,10 +145,7 @@ class ListEntry:
     @property
     def number(self) -> Decimal | None:
         """The value times ten to the scaler, exactly; None for octets, booleans and absent values."""
-        value = self.value
-        if isinstance(value, bool) or not isinstance(value, int):
-            return None
-        return Decimal(f"{value}E{self.scaler or 0}")
+        return scaled(self.value, self.scaler)
 
 
 _build_entry = builder(ListEntry)
@@ -244,7 +256,7 @@ def _read_any_entry(octets: bytes, position: int) -> tuple[ListEntry, int]:
     width = 0 if status is None else position - start - 1
     time, position = read_optional_time(octets, position)
     unit, position = tlv.read_optional_unsigned(octets, position)
-    scaler, position = tlv.read_optional_integer(octets, position)
+    scaler, position = read_scaler(octets, position)
     value, value_head, position = read_value(octets, position)
     signature, position = tlv.read_optional_octets(octets, position)
     return ListEntry(obis, status, time, unit, scaler, value, signature, width, value_head), position

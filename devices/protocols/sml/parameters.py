@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from devices.protocols.sml import tlv
-from devices.protocols.sml.entries import SmlTime, Value, read_time, read_value, write_time, write_value
+from devices.protocols.sml.coding import Coding
+from devices.protocols.sml.entries import (
+    ListEntry,
+    SmlTime,
+    Value,
+    read_entry,
+    read_time,
+    read_value,
+    write_entry,
+    write_time,
+    write_value,
+)
 from devices.protocols.sml.errors import SmlError
+from devices.protocols.sml.periods import PERIOD_ENTRY, TUPLE_ENTRY, PeriodEntry, TupleEntry
 
 
 class ParameterChoice(IntEnum):
@@ -21,7 +34,21 @@ class ParameterChoice(IntEnum):
     LIST_ENTRY = 5
 
 
-ParameterValue = Value | SmlTime
+ParameterValue = Value | SmlTime | PeriodEntry | TupleEntry | ListEntry
+
+_READERS: Final[dict[int, Callable[[bytes, int], tuple[Any, int]]]] = {
+    ParameterChoice.PERIOD_ENTRY: PERIOD_ENTRY.read,
+    ParameterChoice.TUPLE_ENTRY: TUPLE_ENTRY.read,
+    ParameterChoice.TIME: read_time,
+    ParameterChoice.LIST_ENTRY: read_entry,
+}
+_WRITERS: Final[dict[type[Any], tuple[ParameterChoice, Callable[[Any], bytes]]]] = {
+    PeriodEntry: (ParameterChoice.PERIOD_ENTRY, PERIOD_ENTRY.write),
+    TupleEntry: (ParameterChoice.TUPLE_ENTRY, TUPLE_ENTRY.write),
+    SmlTime: (ParameterChoice.TIME, write_time),
+    ListEntry: (ParameterChoice.LIST_ENTRY, write_entry),
+}
+"""Class of a value to its choice and codec; other values are plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +57,9 @@ class ParameterTree:
 
     Attributes:
         name: octet string; for COSEM the OBIS code with class and version, below it the attribute number.
-        value: plain value, time, or the raw element of the other choices; None when absent.
+        value: plain value, or one of the other choices, whose class says which; None when absent.
         children: parameters below this one.
-        choice: of a raw value, which choice it was; plain values and times go without saying.
+        choice: of a raw value of a choice that the standard does not know, which it was; others go without saying.
         value_head: see ListEntry.
         no_children: True when the meter sent an empty list instead of leaving the children out.
     """
@@ -92,8 +119,8 @@ def read_parameter_tree(octets: bytes, position: int, depth: int = 0) -> tuple[P
         choice, position = tlv.read_unsigned(octets, position)
         if choice == ParameterChoice.VALUE:
             value, value_head, position = read_value(octets, position)
-        elif choice == ParameterChoice.TIME:
-            value, position = read_time(octets, position)
+        elif choice in _READERS:
+            value, position = _READERS[choice](octets, position)
             choice = int(ParameterChoice.VALUE)
         else:
             value, position = tlv.read_raw(octets, position)
@@ -111,11 +138,21 @@ def write_parameter_tree(tree: ParameterTree) -> bytes:
     """A tree of parameters; raises SmlError when a value does not fit."""
     value = b"\x01"
     if tree.value is not None:
-        plain = tree.value
-        written = write_time(plain) if isinstance(plain, SmlTime) else write_value(plain, tree.value_head)
-        choice = ParameterChoice.TIME if isinstance(plain, SmlTime) else tree.choice
-        value = tlv.write_list(tlv.write_unsigned(choice, 1), written)
+        value = tlv.write_list(*_write_choice(tree))
     children = b"\x01"
     if tree.children or tree.no_children:
         children = tlv.write_list(*map(write_parameter_tree, tree.children))
     return tlv.write_list(tlv.write_octets(tree.name), value, children)
+
+
+def _write_choice(tree: ParameterTree) -> tuple[bytes, bytes]:
+    value = tree.value
+    if isinstance(value, SmlTime | PeriodEntry | TupleEntry | ListEntry):
+        choice, write = _WRITERS[type(value)]
+        return tlv.write_unsigned(choice, 1), write(value)
+    return tlv.write_unsigned(tree.choice, 1), write_value(value, tree.value_head)
+
+
+def tree_field(name: str) -> Coding:
+    """A field that is a tree of parameters."""
+    return Coding(name, read_parameter_tree, write_parameter_tree)
