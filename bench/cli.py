@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _explain_command(commands)
     _schema_command(commands)
     _report_command(commands)
+    _decode_command(commands)
     return parser
 
 
@@ -141,6 +142,17 @@ def _report_command(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.set_defaults(command=_report)
 
 
+def _decode_command(commands: argparse._SubParsersAction[_Parser]) -> None:
+    command = commands.add_parser("decode", help="explain captured octets of a meter or of the meter bus")
+    kinds = command.add_subparsers(title="what the octets are", metavar="KIND", required=True, parser_class=_Parser)
+    epilog = "exit codes: 0 something was whole; 1 nothing was, the message says where; 2 nothing to read"
+    for kind, what in (("sml", "SML files, as from an optical port"), ("hdlc", "HDLC frames of the wired LMN")):
+        one = kinds.add_parser(kind, help=what, epilog=epilog)
+        one.add_argument("file", metavar="FILE", help="binary or hexadecimal text, - for standard input")
+        one.add_argument("--json", action="store_true", help="as JSON; damage is told on standard error")
+        one.set_defaults(command=_decode, kind=kind)
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from bench.commands import run
 
@@ -183,6 +195,12 @@ def _report(arguments: argparse.Namespace) -> int:
     for path in write_reports(arguments.folder).values():
         print(path)
     return 0
+
+
+def _decode(arguments: argparse.Namespace) -> int:
+    from bench.decode.command import decode
+
+    return decode(arguments.kind, arguments.file, as_json=arguments.json)
 
 
 if __name__ == "__main__":
