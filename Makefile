@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN_FOLDER ?= runs/demo
 JOBS ?= 2
+FUZZ_RUNS ?= 1000000
 
 .PHONY: help run install test lint types contract unit scenarios bench test-gpio fuzz schema lock clean
 
@@ -14,6 +15,7 @@ help:
 	@echo "make install    set up the environment in .venv only"
 	@echo "make test       set up and run every check"
 	@echo "make bench      measure, beside others on the same data"
+	@echo "make fuzz       a million mutated frames and files through the codecs"
 	@echo "make test-gpio  prove the GPIO driver against the kernel's gpio-sim (User-Mode Linux)"
 
 install: $(STAMP)
@@ -48,6 +50,17 @@ scenarios: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP)
+	@mkdir -p build/fuzz
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]' \
+	  && $(BIN)/python -c 'import atheris' 2>/dev/null; then \
+	  $(BIN)/python tests/fuzz/atheris_codecs.py -runs=$(FUZZ_RUNS) -seed=1 -max_len=1500 -timeout=10 \
+	    -rss_limit_mb=1024 -artifact_prefix=build/fuzz/ -print_final_stats=1; \
+	else \
+	  echo "atheris cannot be installed here: the plain mutator runs instead"; \
+	  $(BIN)/python tests/fuzz/million.py $(FUZZ_RUNS); \
+	fi
 
 test-gpio: $(STAMP)
 	PYTHON=$(CURDIR)/$(BIN)/python sh tests/gpio/run_uml.sh
