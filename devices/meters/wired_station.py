@@ -278,7 +278,9 @@ class WiredStation:
 
     def _linked(self, frame: Frame) -> None:
         selector = frame.selector
-        if selector not in self._services:
+        if not self._served(selector):
+            self._links.pop(selector, None)
+            self._cancel(f"work {selector}")
             if selector in STANDARD_SELECTORS and frame.control.poll:
                 self._send(Frame(GATEWAY, frame.destination, selector, _DM), self._timing.turnaround_s, "answer")
             return
@@ -290,6 +292,11 @@ class WiredStation:
         elif self.busy is Busy.NOT_READY and frame.control.kind is FrameKind.I and not frame.segmented:
             link.busy = True
         self._follow(link, link.receive(frame))
+
+    def _served(self, selector: int) -> bool:
+        """Whether something answers on `selector`; a service may be closed for a while by its own `available`."""
+        service = self._services.get(selector)
+        return service is not None and bool(getattr(service, "available", True))
 
     def _follow(self, link: SecondaryLink, step: Step) -> None:
         for frame in step.frames:

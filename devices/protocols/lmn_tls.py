@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,7 +21,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from devices.protocols import libssl
-from devices.protocols.lmn_certificate import CertificateError, Identity, LmnCertificate, read_certificate
+from devices.protocols.lmn_certificate import MAX_OCTETS, CertificateError, Identity, LmnCertificate, read_certificate
+from devices.protocols.tls_records import CertificateWatch
 
 SUITES: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -78,9 +79,10 @@ class LmnTlsError(ValueError):
     """The session cannot be, or cannot go on.
 
     Attributes:
-        reason: ``wrong_certificate``, ``certificate_expired``, ``certificate_not_yet_valid``, ``no_certificate``,
-            ``wrong_key``, ``no_common_suite``, ``no_common_curve``, ``version``, ``alert`` (the other end gave up),
-            ``record``, ``closed``, ``handshake``, ``identity``.
+        reason: ``wrong_certificate``, ``certificate_expired``, ``certificate_not_yet_valid``,
+            ``certificate_size`` (more than 600 octets), ``no_certificate``, ``wrong_key``, ``no_common_suite``,
+            ``no_common_curve``, ``version``, ``alert`` (the other end gave up), ``record``, ``closed``, ``handshake``,
+            ``identity``.
         answer: octets that are still to be sent, an alert as a rule.
         offset: octets that had come from the other end.
     """
@@ -123,7 +125,7 @@ class TlsEnd:
     Attributes:
         established: whether the handshake is done and the other end is who it should be.
         suite: the suite in use, a key of SUITES; None before.
-        octets: octets sent and received so far.
+        octets: octets of records sent and received so far, handshake included.
     """
 
     def __init__(
@@ -137,6 +139,7 @@ class TlsEnd:
         self._check = check
         self._came = 0
         self._plain = bytearray()
+        self._shown = CertificateWatch()
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = _context(identity, pinned, settings, server, check)
         if check and libssl.available():
@@ -190,11 +193,13 @@ class TlsEnd:
         Raises LmnTlsError when the session is over; its `answer` still has to be sent.
         """
         self._came += len(data)
+        self.octets += len(data)
         if self._in.pending + len(data) > MAX_WAITING:
             raise LmnTlsError("record", "more octets than any record has", offset=self._came)
         self._in.write(data)
         try:
             if not self.established:
+                self._shown.feed(data)
                 self._tls.do_handshake()
                 self._know_the_other()
             self._read()
@@ -233,6 +238,7 @@ class TlsEnd:
         while True:
             data = self._tls.read(_CHUNK)
             if not data:
+                self.established = False
                 raise LmnTlsError("closed", "the other end has closed the session", self._sent(), self._came)
             self._plain += data
             if len(self._plain) > MAX_WAITING:
@@ -257,17 +263,29 @@ class TlsEnd:
 
     def _sent(self) -> bytes:
         octets = self._out.read()
-        self.octets = self.octets + len(octets)
+        self.octets += len(octets)
         return octets
 
     def _failed(self, problem: ssl.SSLError) -> LmnTlsError:
         word = problem.reason or ""
         reason = _EXPIRY.get(getattr(problem, "verify_code", 0)) or _REASONS.get(word)
+        if reason == "wrong_certificate":
+            reason = self._what_is_wrong(self._shown.certificate)
         if reason is None:
             reason = "alert" if "ALERT" in word else "record" if self.established else "handshake"
         self.established = False
         text = word.replace("_", " ").lower() or str(problem)
         return LmnTlsError(reason, text, self._sent(), self._came)
+
+    def _what_is_wrong(self, shown: bytes | None) -> str:
+        """Why OpenSSL did not take the certificate that the other end showed: it only says that it does not know it."""
+        try:
+            certificate = read_certificate(shown or b"")
+        except CertificateError:
+            return "wrong_certificate"
+        if not certificate.valid_at(self._now):
+            return "certificate_not_yet_valid" if self._now < certificate.not_before else "certificate_expired"
+        return "certificate_size" if len(certificate.der) > MAX_OCTETS else "wrong_certificate"
 
 
 def _context(identity: Identity, pinned: bytes, settings: TlsSettings, server: bool, check: bool) -> ssl.SSLContext:
@@ -285,21 +303,24 @@ def _context(identity: Identity, pinned: bytes, settings: TlsSettings, server: b
     context.set_ciphers(":".join(SUITES[one] for one in settings.suites))
     try:
         curve = _known(identity.certificate).curve
+        curves = [CURVES[one] for one in settings.curves]
+        if server and curve in curves:  # the key exchange runs on the curve of the meter's certificate
+            curves.sort(key=lambda one: one != curve)
         _load_identity(context, identity)
         if check:
             context.load_verify_locations(cadata=pinned)
-        _tune(context, settings, curve, pinned if server and check else None)
+        _tune(context, curves, curve, pinned if server and check else None)
     except (CertificateError, ssl.SSLError, ValueError) as problem:
         raise LmnTlsError("identity", f"these certificates are of no use: {problem}") from problem
     return context
 
 
-def _tune(context: ssl.SSLContext, settings: TlsSettings, curve: str, client: bytes | None) -> None:
+def _tune(context: ssl.SSLContext, curves: Sequence[str], curve: str, client: bytes | None) -> None:
     """Curves, signature algorithms and the authority's name; where that cannot be set, the one curve in use."""
     if not libssl.available():
         context.set_ecdh_curve({"P-256": "prime256v1", "P-384": "secp384r1"}.get(curve, curve))
         return
-    libssl.set_groups(context, [CURVES[one] for one in settings.curves])
+    libssl.set_groups(context, curves)
     libssl.set_signature_algorithms(context, SIGNATURES)
     if client is not None:
         libssl.add_client_authority(context, client)

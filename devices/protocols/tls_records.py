@@ -171,6 +171,11 @@ class CertificateWatch:
         self._handshake = bytearray()
         self._done = False
 
+    @property
+    def waiting(self) -> int:
+        """Octets that are kept at the moment."""
+        return len(self._octets) + len(self._handshake)
+
     def feed(self, data: bytes) -> None:
         """Take octets; never more are kept than one record and one message."""
         if self._done:

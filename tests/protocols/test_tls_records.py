@@ -136,5 +136,6 @@ def test_a_watch_gives_up_on_a_message_that_never_ends() -> None:
     endless = Record(22, 0x0303, b"\x0b\xff\xff\xff" + bytes(16_000)).to_bytes()
     for _ in range(3):
         watch.feed(endless)
+    assert watch.waiting == 0
     watch.feed(server_flight())
     assert watch.certificate is None
