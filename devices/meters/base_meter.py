@@ -2,65 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from devices.clock import Clock
+from devices.errors import UsageError
+from devices.meters.base_objects import STANDARD_REGISTERS, SWITCHES, base_objects
+from devices.meters.cosem_objects import CosemObjects
+from devices.meters.event_log import OF_STATUS_BIT, EventLog, LogEntry, MeterEvent
 from devices.meters.load_profile import LoadProfile, constant
 from devices.meters.metrology import Metrology
-from devices.meters.registers import BILLING_SCALER, POWER_SCALER, UNIT_W, UNIT_WH, Register, Source
+from devices.meters.registers import Register
 from devices.meters.sml_service import (
-    CANNOT_READ,
     CANNOT_WRITE,
-    NO_REQUEST_FIELD,
+    END_BEFORE_START,
+    NO_ENTRIES,
+    NOT_EXECUTED,
+    OUT_OF_RANGE,
+    RANGE_EMPTY,
     UNKNOWN_OBIS,
     Refused,
     SmlService,
 )
+from devices.meters.status_word import StatusWord
 from devices.protocols.sml.messages import (
+    ActionCosemRequest,
     Body,
+    GetCosemRequest,
     GetListRequest,
     GetListResponse,
     GetProcParameterRequest,
-    GetProcParameterResponse,
+    GetProfileListRequest,
+    GetProfileListResponse,
+    GetProfilePackRequest,
     ListEntry,
-    ParameterTree,
-    Raw,
+    PeriodEntry,
+    SetCosemRequest,
+    SetProcParameterRequest,
     SmlTime,
     TimeKind,
-    Value,
+)
+from devices.protocols.sml.objects import (
+    COVER_DETECTION,
+    DATA_CLASS,
+    DRAWN,
+    EVENT_LOG,
+    EVENT_NUMBER,
+    FED,
+    LOG_SECOND_INDEX,
+    MAGNET_DETECTION,
+    MAKER,
+    POWER,
+    REGISTER_CLASS,
+    SECOND_INDEX,
+    SERVER_ID,
+    STATUS,
+    TWO_TARIFFS,
+    WHOLE_LIST,
 )
 from devices.protocols.sml.server_id import server_id as server_id_of
 
-MAKER: Final = bytes.fromhex("010060320101")
-"""1-0:96.50.1*1, manufacturer."""
-SERVER_ID: Final = bytes.fromhex("0100600100ff")
-"""1-0:96.1.0*255, server id."""
-STATUS: Final = bytes.fromhex("0100600500ff")
-"""1-0:96.5.0*255, status word."""
-SECOND_INDEX: Final = bytes.fromhex("01005e310001")
-"""1-0:94.49.0*1, second index."""
-WHOLE_LIST: Final = bytes.fromhex("0100620affff")
-"""Name under which meters send their list; a request may leave it out."""
+__all__ = [
+    "DATA_CLASS",
+    "DRAWN",
+    "FED",
+    "MAKER",
+    "POWER",
+    "REGISTER_CLASS",
+    "SECOND_INDEX",
+    "SERVER_ID",
+    "STANDARD_REGISTERS",
+    "STATUS",
+    "WHOLE_LIST",
+    "BaseMeter",
+]
 
-DRAWN: Final = bytes.fromhex("0100010800ff")
-FED: Final = bytes.fromhex("0100020800ff")
-POWER: Final = bytes.fromhex("0100100700ff")
-
-DATA_CLASS: Final = 1
-REGISTER_CLASS: Final = 3
+SOFTWARE: Final = ("01.00", "01.00")
+"""Versions 1-0:0.2.0*0 and *1 unless told (assumed)."""
 
 _UNSIGNED_64 = 0x69
 _SIGNED_64 = 0x59
 _UNSIGNED_32 = 0x65
-
-STANDARD_REGISTERS: Final = (
-    Register(DRAWN, UNIT_WH, BILLING_SCALER, Source.DRAWN, billing=True),
-    Register(FED, UNIT_WH, BILLING_SCALER, Source.FED, billing=True),
-    Register(POWER, UNIT_W, POWER_SCALER, Source.POWER),
-)
-"""1.8.0 and 2.8.0 in mWh, 16.7.0 in tenths of a watt, all beginning at zero."""
+_UNIT_SECOND = 7
 
 
 class BaseMeter:
@@ -72,6 +100,10 @@ class BaseMeter:
         metrology: what it measures; load, faults and mains are switched there.
         registers: in the order of its list.
         requests: how many request files it was given so far.
+        log: what happened to it; kept without mains.
+        switches: settings, OBIS code to on or off; `switch` changes them.
+        objects: what can be asked for and written one by one; more may be added.
+        software: versions 1-0:0.2.0*0 and *1.
     """
 
     def __init__(
@@ -86,6 +118,8 @@ class BaseMeter:
         second_index: int = 0,
         backstop: bool = False,
         powered: bool = True,
+        software: tuple[str, str] = SOFTWARE,
+        public_key: bytes | None = None,
     ) -> None:
         """Make a meter.
 
@@ -99,11 +133,13 @@ class BaseMeter:
             second_index: seconds that it has already run.
             backstop: registers cannot run backwards, feed-in is not counted.
             powered: whether it has mains from the start.
+            software: see the attribute.
+            public_key: X and Y; unless told, a P-256 key that follows from the server id (assumed).
         """
         self.server_id = server_id_of(identity) if isinstance(identity, str) else identity
         self.sensor_id = self.server_id if sensor_id is None else sensor_id
         self.registers = tuple(registers)
-        self.metrology = Metrology(
+        self.metrology: Metrology = Metrology(
             clock,
             profile or constant(0),
             phases=phases,
@@ -112,11 +148,87 @@ class BaseMeter:
             powered=powered,
         )
         self.requests = 0
+        self.software: tuple[str, str] = software
+        self.log: EventLog = EventLog()
+        self.switches = {obis: switch.on for obis, switch in SWITCHES.items()}
+        self.metrology.on_fault = self._faulted
+        self._public_key = public_key
+        self._input = 1
         self._service = SmlService(self.server_id, self.metrology.second_index, self._serve)
+        self.objects = CosemObjects(lambda: self.shown_id, base_objects(self))
+
+    # --- what happens to it
 
     def power(self, on: bool) -> None:
         """Mains of the meter on or off."""
+        if on == self.metrology.powered:
+            return
+        if not on:
+            self._note(MeterEvent.POWER_LOST)
         self.metrology.power(on)
+        if on:
+            self._note(MeterEvent.POWER_RESTORED)
+
+    def magnet(self, on: bool = True) -> None:
+        """Somebody holds a magnet to it, or takes it away; not noticed while detection is off."""
+        if self.switches[MAGNET_DETECTION]:
+            self.metrology.fault(StatusWord.MAGNET, on)
+
+    def open_cover(self) -> None:
+        """Somebody opens the cover: noticed for 24 h unless detection is off."""
+        if self.switches[COVER_DETECTION]:
+            self.metrology.open_cover()
+
+    def fatal(self, on: bool = True) -> None:
+        """A fatal error: its values are not to be used."""
+        self.metrology.fault(StatusWord.FATAL, on)
+
+    def temporary(self, on: bool = True) -> None:
+        """What a gateway takes for a critical temporary fault, see StatusWord.TEMPORARY."""
+        self.metrology.fault(StatusWord.TEMPORARY, on)
+
+    def tariff(self, number: int) -> None:
+        """The tariff input says 1 or 2; of consequence while the two tariff function is on. UsageError for others."""
+        if number not in (1, 2):
+            raise UsageError(f"a meter has no tariff {number}", hint="1 or 2")
+        if number != self._input:
+            self._input = number
+            self._switch_tariff()
+
+    def switch(self, obis: bytes, on: bool | None) -> None:
+        """Change a setting of SWITCHES, or with None reset what it has detected; KeyError for none of them."""
+        if on is None:
+            self._resets[obis](self)
+        else:
+            self.switches[obis] = on
+        if obis == TWO_TARIFFS:
+            self._switch_tariff()
+        self._note(MeterEvent.SETTING_CHANGED, obis, 2 if on is None else int(on))
+
+    # --- what it says
+
+    @property
+    def shown_id(self) -> bytes:
+        """The server id that it tells in answers: its own unless `claimed_id` is set."""
+        return self._service.shown_id
+
+    @property
+    def claimed_id(self) -> bytes | None:
+        """Server id that it falsely tells, None while it is honest; may be set."""
+        return self._service.claimed_id
+
+    @claimed_id.setter
+    def claimed_id(self, server_id: bytes | None) -> None:
+        self._service.claimed_id = server_id
+
+    @cached_property
+    def public_key(self) -> bytes:
+        """Public key, X and Y; 64 octets for P-256."""
+        if self._public_key is not None:
+            return self._public_key
+        secret = int.from_bytes(hashlib.sha256(b"key of an emulated meter" + self.server_id).digest()[1:], "big")
+        point = ec.derive_private_key(secret, ec.SECP256R1()).public_key().public_numbers()
+        return point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
 
     def answer(self, request: bytes) -> bytes:
         """The answer to a request file, as a file; faults in it are answered with attentions."""
@@ -127,15 +239,16 @@ class BaseMeter:
 
     def entries(self) -> tuple[ListEntry, ...]:
         """The meter's own list as of now."""
-        energy, phases = self.metrology.energy(), self.metrology.milliwatts()
+        reading = self.metrology.reading()
         status, time = int(self.metrology.status()), self._service.time()
-        entries = [ListEntry(MAKER, value=self.server_id[2:5]), ListEntry(SERVER_ID, value=self.server_id)]
+        shown = self.shown_id
+        entries = [ListEntry(MAKER, value=shown[2:5]), ListEntry(SERVER_ID, value=shown)]
         for register in self.registers:
             entry = ListEntry(
                 register.obis,
                 unit=register.unit,
                 scaler=register.scaler,
-                value=register.value(energy, phases),
+                value=register.value(reading),
                 value_head=_UNSIGNED_64 if register.billing else _SIGNED_64,
             )
             if register.billing:
@@ -144,12 +257,13 @@ class BaseMeter:
         entries.append(ListEntry(STATUS, value=status, value_head=_UNSIGNED_32))
         return tuple(entries)
 
-    def _serve(self, body: Body) -> Body:
-        if isinstance(body, GetListRequest):
-            return self._list(body)
-        if isinstance(body, GetProcParameterRequest):
-            return self._parameter(body)
-        raise Refused(CANNOT_WRITE)
+    # --- serving
+
+    def _serve(self, body: Body) -> Body | Sequence[Body]:
+        serve = self._services.get(type(body))
+        if serve is None:
+            raise Refused(CANNOT_WRITE)
+        return serve(self, body)
 
     def _list(self, request: GetListRequest) -> GetListResponse:
         entries = self.entries()
@@ -158,42 +272,98 @@ class BaseMeter:
             if not entries:
                 raise Refused(UNKNOWN_OBIS)
         return GetListResponse(
-            self.server_id,
+            self.shown_id,
             entries,
             request.client_id,
             request.list_name or WHOLE_LIST,
             SmlTime(TimeKind.SECOND_INDEX, self._service.time().seconds),
         )
 
-    def _parameter(self, request: GetProcParameterRequest) -> GetProcParameterResponse:
-        if len(request.path) < 2 or len(request.path[0]) != 9:
-            raise Refused(NO_REQUEST_FIELD)
-        name, *asked = request.path
-        attributes = self._object(name[:6], int.from_bytes(name[6:8], "big"))
-        children = []
-        for attribute in asked:
-            number = int.from_bytes(attribute, "big")
-            if number not in attributes:
-                raise Refused(CANNOT_READ)
-            value, head = attributes[number]
-            children.append(ParameterTree(attribute, value, value_head=head))
-        return GetProcParameterResponse(self.server_id, request.path, ParameterTree(name, None, tuple(children)))
+    def _profile(self, request: GetProfileListRequest) -> Sequence[Body]:
+        """The event log, one message for each entry."""
+        if not request.path or request.path[0][:6] != EVENT_LOG:
+            raise Refused(UNKNOWN_OBIS)
+        begin, end = _second_index(request.begin), _second_index(request.end)
+        if begin is not None and end is not None and end < begin:
+            raise Refused(END_BEFORE_START)
+        entries = self.log.entries(begin, end)
+        if not entries:
+            raise Refused(RANGE_EMPTY if self.log.entries() else NO_ENTRIES)
+        time = self._service.time()
+        return [
+            GetProfileListResponse(
+                self.shown_id,
+                request.path,
+                _columns(entry, request.objects),
+                time,
+                0,
+                SmlTime(TimeKind.SECOND_INDEX, entry.second_index),
+                int(entry.status),
+            )
+            for entry in entries
+        ]
 
-    def _object(self, obis: bytes, class_id: int) -> dict[int, tuple[Value, int]]:
-        """Attributes of a COSEM object, by number: value and TL octet. Raises Refused when there is none."""
-        data: dict[bytes, tuple[Value, int]] = {
-            MAKER: (self.server_id[2:5], 0),
-            SERVER_ID: (self.server_id, 0),
-            STATUS: (int(self.metrology.status()), _UNSIGNED_32),
-            SECOND_INDEX: (self.metrology.second_index(), _UNSIGNED_32),
-        }
-        if class_id == DATA_CLASS and obis in data:
-            return {1: (obis, 0), 2: data[obis]}
-        for register in self.registers:
-            if class_id == REGISTER_CLASS and obis == register.obis:
-                value = register.value(self.metrology.energy(), self.metrology.milliwatts())
-                # Scaler and unit as a list of two numbers (assumed: captures show plain values only).
-                scaler_unit = Raw(bytes((0x72, 0x52, register.scaler & 0xFF, 0x62, register.unit)))
-                head = _UNSIGNED_64 if register.billing else _SIGNED_64
-                return {1: (obis, 0), 2: (value, head), 3: (scaler_unit, 0)}
+    def _no_profile(self, _request: Body) -> Body:
         raise Refused(UNKNOWN_OBIS)
+
+    def _action(self, request: ActionCosemRequest) -> Body:
+        self.objects.find(request.obis, request.class_id)
+        raise Refused(NOT_EXECUTED)
+
+    # --- noting
+
+    def _faulted(self, bit: StatusWord, on: bool) -> None:
+        self._note(OF_STATUS_BIT.get((bit, on), MeterEvent.OTHER))
+
+    def _note(self, event: MeterEvent, changed: bytes | None = None, value: int | None = None) -> None:
+        self.log.add(LogEntry(event, self.metrology.second_index(), self.metrology.status(), changed, value))
+
+    def _switch_tariff(self) -> None:
+        tariff = self._input if self.switches[TWO_TARIFFS] else 0
+        if tariff != self.metrology.tariff:
+            self.metrology.switch_tariff(tariff)
+            self._note(MeterEvent.TARIFF_SWITCHED)
+
+    def _reset_magnet(self) -> None:
+        self.metrology.fault(StatusWord.MAGNET, on=False)
+
+    def _reset_cover(self) -> None:
+        self.metrology.close_cover()
+        self._note(MeterEvent.COVER_RESET)
+
+    _resets: Final[dict[bytes, Callable[[BaseMeter], None]]] = {
+        MAGNET_DETECTION: _reset_magnet,
+        COVER_DETECTION: _reset_cover,
+    }
+    _services: Final[dict[type[Any], Callable[[BaseMeter, Any], Body | Sequence[Body]]]] = {
+        GetListRequest: _list,
+        GetProfileListRequest: _profile,
+        GetProfilePackRequest: _no_profile,
+        GetProcParameterRequest: lambda meter, request: meter.objects.get_parameter(request),
+        SetProcParameterRequest: lambda meter, request: meter.objects.set_parameter(request),
+        GetCosemRequest: lambda meter, request: meter.objects.get_cosem(request),
+        SetCosemRequest: lambda meter, request: meter.objects.set_cosem(request),
+        ActionCosemRequest: _action,
+    }
+
+
+def _second_index(time: SmlTime | None) -> int | None:
+    """Where a profile begins or ends; base meters know nothing but the second index."""
+    if time is None:
+        return None
+    if time.kind is not TimeKind.SECOND_INDEX:
+        raise Refused(OUT_OF_RANGE)
+    return time.seconds
+
+
+def _columns(entry: LogEntry, asked: tuple[bytes, ...] | None) -> tuple[PeriodEntry, ...]:
+    """The objects of one entry: event number, status word or changed object, second index."""
+    second = PeriodEntry(STATUS, value=int(entry.status))
+    if entry.changed is not None:
+        second = PeriodEntry(entry.changed, value=entry.value)
+    columns = (
+        PeriodEntry(EVENT_NUMBER, value=int(entry.event)),
+        second,
+        PeriodEntry(LOG_SECOND_INDEX, _UNIT_SECOND, 0, entry.second_index),
+    )
+    return columns if asked is None else tuple(column for column in columns if column.obis in asked)

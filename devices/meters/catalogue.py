@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from devices.clock import Clock
 from devices.errors import UsageError
-from devices.meters.base_meter import DRAWN, FED, POWER, STANDARD_REGISTERS, BaseMeter
+from devices.meters.base_meter import BaseMeter
+from devices.meters.base_objects import MORE_REGISTERS, STANDARD_REGISTERS
 from devices.meters.load_profile import LoadProfile, constant, day_curve, read_csv, stepped
-from devices.meters.registers import BILLING_SCALER, POWER_SCALER, UNIT_W, UNIT_WH, Register, Source, counts
+from devices.meters.registers import BILLING_SCALER, UNIT_WH, Register, Source, counts
 from devices.meters.replay_meter import AtEnd, ReplayMeter
+from devices.meters.smarty_bz import LOG_CAPACITY, SmartyBz
 from devices.meters.status_word import StatusWord
 from devices.protocols.sml import SmlError
 from devices.protocols.sml.obis import parse_obis
+from devices.protocols.sml.objects import DRAWN, FED, POWER
 from devices.protocols.sml.server_id import server_id
 from devices.protocols.sml.units import UNITS, unit_code
 
@@ -26,7 +31,7 @@ SMARTY: Final = "smarty_bz_plus_v2"
 REPLAY: Final = "replay"
 KINDS: Final = {
     BASE_METER: "FNN base meter of any maker",
-    SMARTY: "Sagemcom SMARTY BZ-PLUS v2: a base meter of maker SAG, without its service protocol",
+    SMARTY: "Sagemcom SMARTY BZ-PLUS v2: a base meter of maker SAG with update and update log",
     REPLAY: "plays a dump of a real meter",
 }
 """Kind of meter to what it is."""
@@ -43,8 +48,7 @@ _QUANTITY = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*([kMm]?)([A-Za-z°µ/³²]+)\
 _UNIT_NAMES = frozenset(UNITS.values())
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 _PREFIXES = {"": 0, "k": 3, "M": 6, "m": -3}
-_PHASE_POWER = {bytes.fromhex("0100240700ff"): 1, bytes.fromhex("0100380700ff"): 2, bytes.fromhex("01004c0700ff"): 3}
-_MOVED_BY = {DRAWN: Source.DRAWN, FED: Source.FED}
+_MOVED = {register.obis: register for register in (*STANDARD_REGISTERS, *MORE_REGISTERS)}
 
 
 def make_meter(
@@ -62,6 +66,7 @@ def make_meter(
     backstop: bool = False,
     powered: bool = True,
     folder: Path = Path(),
+    log_capacity: int = LOG_CAPACITY,
 ) -> BaseMeter | ReplayMeter:
     """A meter of `kind`. Raises UsageError that names the parameter and what would be right.
 
@@ -70,8 +75,9 @@ def make_meter(
         kind: one of KINDS.
         id: device number (``1SAG0021061001``), server id in hex or octets; a replay knows its own from the dump.
         registers: OBIS code to where it begins (``12345.6 kWh``); 1.8.0 and 2.8.0 run by load, power registers
-            (16.7.0, 36.7.0, 56.7.0, 76.7.0) follow it and have ``load`` for a value, others stand still. 16.7.0 is
-            there in any case. None or empty: 1.8.0 and 2.8.0 from zero.
+            (16.7.0, 36.7.0, 56.7.0, 76.7.0) follow it and have ``load`` for a value; voltages, currents, frequency
+            and angles may. 1.8.1 to 2.8.2 run while their tariff counts, others stand still. 16.7.0 is there in any
+            case. None or empty: 1.8.0 and 2.8.0 from zero.
         load: ``500 W`` (negative: feeding in); pairs of time and power; ``{"day": [24 or 96 powers]}``; the name of
             a CSV file; a profile. None: no load.
         dump: file, or octets, that a replay plays.
@@ -82,6 +88,7 @@ def make_meter(
         backstop: registers cannot run backwards.
         powered: whether it has mains from the start.
         folder: where relative file names begin.
+        log_capacity: entries that fit into the update log of a SMARTY.
     """
     if kind not in KINDS:
         close = get_close_matches(kind, KINDS, 1)
@@ -96,7 +103,8 @@ def make_meter(
         octets = server_id(DEFAULT_IDENTITY[kind])
     if kind == SMARTY and octets[2:5] != b"SAG":
         raise UsageError(f"a {SMARTY} is made by SAG, its id says {octets[2:5]!r}", hint="an id like 1SAG0021061001")
-    meter = BaseMeter(
+    make = partial(SmartyBz, log_capacity=log_capacity) if kind == SMARTY else BaseMeter
+    meter = make(
         clock,
         octets,
         make_registers(registers),
@@ -166,10 +174,13 @@ def _register(code: str, value: str | None) -> Register:
         obis = parse_obis(code)
     except SmlError as problem:
         raise UsageError(f"{code!r} is no register", hint="an OBIS code such as 1.8.0") from problem
-    if obis == POWER or obis in _PHASE_POWER:
+    moved = _MOVED.get(obis)
+    if moved is not None and moved.source is Source.POWER:
         if value not in (None, BY_LOAD):
             raise UsageError(f"{code} follows the load and has no value of its own", hint=f"{code}: {BY_LOAD}")
-        return Register(obis, UNIT_W, POWER_SCALER, Source.POWER, phase=_PHASE_POWER.get(obis))
+        return moved
+    if moved is not None and moved.source is Source.GRID and value == BY_LOAD:
+        return moved
     if value is None:
         raise UsageError(f"{code} has no value", hint=f"{code}: 0 kWh")
     number, unit = _quantity(value)
@@ -177,7 +188,9 @@ def _register(code: str, value: str | None) -> Register:
         if unit != "Wh" or number < 0:
             raise UsageError(f"{code} cannot begin at {value!r}", hint="an energy of 0 kWh or more")
         start = counts(number, BILLING_SCALER, code)
-        return Register(obis, UNIT_WH, BILLING_SCALER, _MOVED_BY.get(obis, Source.STANDING), start, billing=True)
+        if moved is not None:
+            return replace(moved, start=start)
+        return Register(obis, UNIT_WH, BILLING_SCALER, start=start, billing=True)
     exponent = number.as_tuple().exponent
     scaler = min(0, exponent) if isinstance(exponent, int) else 0
     try:

@@ -58,6 +58,15 @@ class Discovery:
         self._ids = StationRecord(NO_STATION, 0, device_id, sensor_id).ids
         self._rng = rng
         self._timing = timing or DiscoveryTiming()
+        self._list = b""
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Addresses of other meters in the last list."""
+        starts = range(0, len(self._list), RECORD_LENGTH)
+        return tuple(
+            self._list[start] for start in starts if self._list[start + 2 : start + RECORD_LENGTH] != self._ids
+        )
 
     @property
     def record(self) -> bytes:
@@ -69,6 +78,7 @@ class Discovery:
         self.address = None
         self.slot = 0
         self.listed = False
+        self._list = b""
 
     def invited(self, listed: bytes) -> float | None:
         """Take an invite with the gateway's list, 32 octets for each meter on it.
@@ -90,6 +100,7 @@ class Discovery:
     def _follow(self, listed: bytes) -> bool:
         if len(listed) % RECORD_LENGTH:
             raise HdlcError(f"{len(listed)} octets are no whole number of station records", len(listed))
+        self._list = listed
         for start in range(0, len(listed), RECORD_LENGTH):
             if listed[start + 2 : start + RECORD_LENGTH] == self._ids:
                 self.address, self.slot = listed[start], listed[start + 1]
@@ -97,7 +108,7 @@ class Discovery:
                 return True
         self.listed = False
         if self.address is not None and self.address in listed[::RECORD_LENGTH]:
-            self.forget()
+            self.address, self.slot = None, 0
         return False
 
     def _choose(self, listed: bytes) -> int:

@@ -23,6 +23,7 @@ from devices.errors import Place, UsageError
 US_PER_S = 1_000_000
 DAY_US = 86_400 * US_PER_S
 _CLOCK_TIME = re.compile(r"(\d{1,2}):([0-5]\d)(?::([0-5]\d))?")
+_NUMBERS_BEGIN = frozenset("0123456789+-.")
 MAX_MILLIWATT = 1_000_000_000
 """1 MW: far beyond a base meter (3 x 100 A), small enough that a slip of units is noticed."""
 
@@ -170,7 +171,7 @@ def read_csv(path: Path, start: datetime) -> StepProfile:
         cells = [cell.strip().replace(",", ".") if semicolons else cell.strip() for cell in row]
         if any(cells) and not cells[0].startswith("#"):
             rows.append((Place(path, number), cells))
-    if rows and not rows[0][1][0][:1].isdigit():
+    if rows and rows[0][1][0][:1] not in _NUMBERS_BEGIN:
         rows = rows[1:]
     if not rows:
         raise UsageError("load profile without a row", place=Place(path), hint="rows of time and watts")

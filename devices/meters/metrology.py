@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from devices.clock import Clock
+from devices.meters.grid import NOMINAL, Grid, Reading
 from devices.meters.load_profile import US_PER_S, Energy, LoadProfile
 from devices.meters.registers import share
 from devices.meters.status_word import FEEDS, VOLTAGE, StatusWord
@@ -23,6 +26,9 @@ class Metrology:
         phases: which of L1, L2, L3 carry voltage (1 to 3).
         faults: status bits that are set by hand: FATAL, MAGNET, FIELD_REVERSED ...
         backstop: whether the registers cannot run backwards (status bit 16); such a meter counts no feed-in.
+        grid: voltage and frequency at its terminals.
+        on_fault: told of each status bit that is set or cleared by hand, and of each opening of the cover; None:
+            nobody listens.
     """
 
     def __init__(
@@ -34,13 +40,17 @@ class Metrology:
         second_index: int = 0,
         backstop: bool = False,
         powered: bool = True,
+        grid: Grid = NOMINAL,
     ) -> None:
         self.phases = phases
         self.faults = StatusWord(0)
         self.backstop = backstop
+        self.grid = grid
+        self.on_fault: Callable[[StatusWord, bool], None] | None = None
         self._clock = clock
         self._profile = profile
-        self._energy = Energy()
+        self._energies = [Energy(), Energy(), Energy()]
+        self._tariff = 0
         self._ran_us = second_index * US_PER_S
         self._since_us: int | None = self._now_us() if powered else None
         self._cover_until: int | None = None
@@ -63,12 +73,33 @@ class Metrology:
         self._settle()
         self._profile = profile
 
-    def energy(self) -> Energy:
-        """Nanojoules since the meter was made, exact; never falls."""
-        if self._since_us is None:
-            return self._energy
-        flowed = self._energy + self._profile.energy(self._now_us()) - self._profile.energy(self._since_us)
-        return Energy(flowed.drawn, 0) if self.backstop else flowed
+    @property
+    def tariff(self) -> int:
+        """Tariff that counts at present, 1 or 2; 0: none does."""
+        return self._tariff
+
+    def switch_tariff(self, tariff: int) -> None:
+        """From now on energy also counts for tariff 1 or 2, or with 0 for none."""
+        if tariff not in (0, 1, 2):
+            raise ValueError(f"a meter has tariffs 1 and 2, not {tariff}")
+        self._settle()
+        self._tariff = tariff
+
+    def energy(self, tariff: int = 0) -> Energy:
+        """Nanojoules since the meter was made, exact, of one tariff or (0) of all; never falls."""
+        counted = self._energies[tariff]
+        if self._since_us is None or tariff not in (0, self._tariff):
+            return counted
+        flowed = self._profile.energy(self._now_us()) - self._profile.energy(self._since_us)
+        counted = counted + flowed
+        return Energy(counted.drawn, 0) if self.backstop else counted
+
+    def reading(self) -> Reading:
+        """Everything measured, as of now."""
+        energies = (self.energy(0), self.energy(1), self.energy(2))
+        reversed_field = StatusWord.FIELD_REVERSED in self.faults
+        live = self.phases if self.powered else ()
+        return Reading(energies, self.milliwatts(), live, self.grid, reversed_field)
 
     def milliwatts(self) -> tuple[int, int, int]:
         """Momentary power per phase; all of it on the only phase of a single-phase meter."""
@@ -87,10 +118,20 @@ class Metrology:
     def open_cover(self) -> None:
         """Somebody opens the cover: bit 10 is set for COVER_LATCH_S."""
         self._cover_until = self._ran_now_us() + COVER_LATCH_S * US_PER_S
+        if self.on_fault is not None:
+            self.on_fault(StatusWord.COVER_OPENED, True)
+
+    def close_cover(self) -> None:
+        """The latch of an opened cover is reset before its time."""
+        self._cover_until = None
 
     def fault(self, bits: StatusWord, on: bool = True) -> None:
         """Set or clear status bits by hand."""
+        changed = bits & (~self.faults if on else self.faults)
         self.faults = self.faults | bits if on else self.faults & ~bits
+        if self.on_fault is not None:
+            for bit in changed:
+                self.on_fault(bit, on)
 
     def status(self) -> StatusWord:
         """The status word as of now."""
@@ -120,5 +161,6 @@ class Metrology:
     def _settle(self) -> None:
         if self._since_us is None:
             return
-        self._energy, self._ran_us = self.energy(), self._ran_now_us()
+        self._energies = [self.energy(tariff) for tariff in range(3)]
+        self._ran_us = self._ran_now_us()
         self._since_us = self._now_us()

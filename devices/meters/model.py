@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Meter(Protocol):
@@ -25,6 +25,24 @@ class Meter(Protocol):
 
     def answer(self, request: bytes) -> bytes:
         """The answer to `request` as transport octets; empty when the meter does not answer."""
+
+
+@runtime_checkable
+class Claimant(Protocol):
+    """A meter that can tell a server id which is not its own.
+
+    Attributes:
+        claimed_id: what it tells, None: its own.
+        requests: how many request files it was given so far.
+    """
+
+    requests: int
+
+    @property
+    def claimed_id(self) -> bytes | None: ...
+
+    @claimed_id.setter
+    def claimed_id(self, server_id: bytes | None) -> None: ...
 
 
 class Service(Protocol):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
 from devices.errors import UsageError
-from devices.meters.load_profile import Energy
+from devices.meters.grid import Reading
 
 UNIT_W = 27
 UNIT_WH = 30
@@ -33,6 +32,8 @@ class Source(Enum):
     """Energy into the grid (-A)."""
     POWER = "power"
     """Momentary power, all phases or one of them."""
+    GRID = "grid"
+    """Voltage, current, frequency or angle, by its code: see `grid.GRID_VALUES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Register:
         start: value when the meter was made, in counts.
         phase: 1 to 3 for the share of one phase in the power (an even load), None for the sum.
         billing: whether second index and status stand beside it in a list.
+        tariff: of an energy, 0 for all of it; what counts while the tariff is 1 or 2.
     """
 
     obis: bytes
@@ -56,6 +58,7 @@ class Register:
     start: int = 0
     phase: int | None = None
     billing: bool = False
+    tariff: int = 0
 
     def __post_init__(self) -> None:
         if len(self.obis) != 6:
@@ -64,23 +67,21 @@ class Register:
             raise ValueError("an energy register counts Wh with a scaler of -8 to 6")
         if self.source is Source.POWER and not (self.unit == UNIT_W and -3 <= self.scaler <= 6):
             raise ValueError("a power register counts W with a scaler of -3 to 6")
+        if self.source is Source.GRID and not -3 <= self.scaler <= 6:
+            raise ValueError("a register of the grid has a scaler of -3 to 6")
 
-    def value(self, energy: Energy, phases: Sequence[int]) -> int:
-        """Counts on the register; energy is cut down to whole counts, power rounded towards zero.
-
-        Args:
-            energy: what went through the meter since it was made.
-            phases: momentary milliwatts per phase.
-        """
+    def value(self, reading: Reading) -> int:
+        """Counts on the register; energy is cut down to whole counts, what is momentary rounded towards zero."""
         match self.source:
             case Source.DRAWN:
-                return self.start + energy.drawn // _nanojoule(self.scaler)
+                return self.start + reading.energies[self.tariff].drawn // _nanojoule(self.scaler)
             case Source.FED:
-                return self.start + energy.fed // _nanojoule(self.scaler)
+                return self.start + reading.energies[self.tariff].fed // _nanojoule(self.scaler)
             case Source.POWER:
-                milliwatt = sum(phases) if self.phase is None else phases[self.phase - 1]
-                count = abs(milliwatt) // _ten(self.scaler + 3)
-                return count if milliwatt >= 0 else -count
+                phases = reading.milliwatts
+                return _cut(sum(phases) if self.phase is None else phases[self.phase - 1], self.scaler)
+            case Source.GRID:
+                return _cut(reading.grid(self.obis), self.scaler)
             case Source.STANDING:
                 return self.start
 
@@ -98,6 +99,12 @@ def share(milliwatt: int) -> tuple[int, int, int]:
     """An even load on three phases; what does not divide evenly is on L1."""
     each = abs(milliwatt) // PHASES * (1 if milliwatt >= 0 else -1)
     return milliwatt - 2 * each, each, each
+
+
+def _cut(thousandths: int, scaler: int) -> int:
+    """Counts of 10**`scaler` in thousandths of the unit, towards zero."""
+    count = abs(thousandths) // _ten(scaler + 3)
+    return count if thousandths >= 0 else -count
 
 
 def _nanojoule(scaler: int) -> int:

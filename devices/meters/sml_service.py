@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from devices.protocols.crc import x25
 from devices.protocols.sml import SmlError
 from devices.protocols.sml.messages import (
+    ActionCosemRequest,
     Attention,
     Body,
     CloseRequest,
     CloseResponse,
+    GetCosemRequest,
     GetListRequest,
     GetProcParameterRequest,
+    GetProfileListRequest,
+    GetProfilePackRequest,
     Message,
     OpenRequest,
     OpenResponse,
+    SetCosemRequest,
     SetProcParameterRequest,
     SmlTime,
     TimeKind,
@@ -32,13 +37,29 @@ NO_REQUEST_FIELD: Final = 0xFE04
 CANNOT_WRITE: Final = 0xFE05
 CANNOT_READ: Final = 0xFE06
 NOT_UNDERSTOOD: Final = 0xFE08
+OUT_OF_RANGE: Final = 0xFE09
+NOT_EXECUTED: Final = 0xFE0A
 CHECKSUM_WRONG: Final = 0xFE0B
 UNEXPECTED_MESSAGE: Final = 0xFE0D
 UNKNOWN_OBIS: Final = 0xFE0E
+TYPE_UNSUPPORTED: Final = 0xFE0F
+NO_ENTRIES: Final = 0xFE11
+END_BEFORE_START: Final = 0xFE12
+RANGE_EMPTY: Final = 0xFE13
 CLOSE_MISSING: Final = 0xFE14
 
 _SKIP_GROUP = 0x01
 _STOP = 0xFF
+_REQUESTS = (
+    GetListRequest
+    | GetProcParameterRequest
+    | SetProcParameterRequest
+    | GetProfileListRequest
+    | GetProfilePackRequest
+    | GetCosemRequest
+    | SetCosemRequest
+    | ActionCosemRequest
+)
 
 
 class Refused(Exception):
@@ -60,12 +81,14 @@ class SmlService:
     Attributes:
         server_id: of the meter.
         second_index: asked for the meter's time.
-        serve: gives the answer to the requests between open and close, or raises Refused.
+        serve: gives the answer to the requests between open and close (several messages for some), or raises Refused.
+        claimed_id: server id that it falsely tells in its answers; None: its own.
     """
 
     server_id: bytes
     second_index: Callable[[], int]
-    serve: Callable[[Body], Body]
+    serve: Callable[[Body], Body | Sequence[Body]]
+    claimed_id: bytes | None = None
 
     def answer(self, request: bytes) -> bytes:
         """The answer file to `request`, which is the raw octets of one request file (or of several)."""
@@ -74,6 +97,11 @@ class SmlService:
         if not found:
             found.append(SmlError("the octets hold no file", 0, request))
         return b"".join(self._file(one) for one in found)
+
+    @property
+    def shown_id(self) -> bytes:
+        """The server id that stands in answers."""
+        return self.server_id if self.claimed_id is None else self.claimed_id
 
     def time(self) -> SmlTime:
         """The meter's second index as SML time."""
@@ -89,7 +117,7 @@ class SmlService:
             if closed or message.group == skipped:
                 continue
             try:
-                body = self._body(message.body, opened)
+                bodies = self._bodies(message.body, opened)
             except Refused as refused:
                 answers.append(self._attention(message.transaction_id, message.group, refused.code))
                 if message.abort_on_error == _STOP:
@@ -97,34 +125,36 @@ class SmlService:
                 if message.abort_on_error == _SKIP_GROUP:
                     skipped = message.group
                 continue
-            opened = opened or isinstance(body, OpenResponse)
-            closed = isinstance(body, CloseResponse)
-            answers.append(Message(message.transaction_id, message.group, 0, body))
+            opened = opened or isinstance(bodies[0], OpenResponse)
+            closed = isinstance(bodies[0], CloseResponse)
+            answers += [Message(message.transaction_id, message.group, 0, body) for body in bodies]
         answers += [self._attention(b"\0", 0, NOT_UNDERSTOOD) for _ in file.errors]
         if opened and not any(isinstance(message.body, CloseRequest) for message in file.messages):
             answers.append(self._attention(answers[-1].transaction_id, answers[-1].group, CLOSE_MISSING))
         return encode_file(encode_messages(answers))
 
-    def _body(self, body: Body, opened: bool) -> Body:
+    def _bodies(self, body: Body, opened: bool) -> Sequence[Body]:
         if isinstance(body, OpenRequest):
             self._for_me(body.server_id)
-            return OpenResponse(body.req_file_id, self.server_id, body.client_id, self.time())
+            return (OpenResponse(body.req_file_id, self.shown_id, body.client_id, self.time()),)
         if not opened:
             raise Refused(UNEXPECTED_MESSAGE)
         if isinstance(body, CloseRequest):
-            return CloseResponse()
-        if isinstance(body, GetListRequest | GetProcParameterRequest | SetProcParameterRequest):
+            return (CloseResponse(),)
+        if isinstance(body, _REQUESTS):
             self._for_me(body.server_id)
-            return self.serve(body)
+            answer = self.serve(body)
+            return answer if isinstance(answer, Sequence) else (answer,)
         raise Refused(UNKNOWN_ID)
 
     def _for_me(self, server_id: bytes | None) -> None:
         # Discovery records fill short ids with 00 behind; whoever knows the meter from there may ask it so.
-        if server_id is not None and server_id.rstrip(b"\0") != self.server_id.rstrip(b"\0"):
+        known = (self.server_id.rstrip(b"\0"), self.shown_id.rstrip(b"\0"))
+        if server_id is not None and server_id.rstrip(b"\0") not in known:
             raise Refused(NO_SUCH_RECIPIENT)
 
     def _attention(self, transaction_id: bytes, group: int, code: int) -> Message:
-        return Message(transaction_id, group, 0, Attention(self.server_id, attention_number(code)))
+        return Message(transaction_id, group, 0, Attention(self.shown_id, attention_number(code)))
 
 
 def _fault_of(error: SmlError) -> int:

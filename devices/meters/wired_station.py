@@ -2,22 +2,24 @@
 
 It hears what the bus carries, lets :class:`Discovery` find its address, keeps one link per protocol selector and hands
 what comes over a link to a service, for selector 3 the meter itself. Everything that it sends goes through
-:meth:`WiredStation._send`, so that whoever wants to make faults on the wire has one place for it.
+:meth:`WiredStation._send`, where faults of `wire_faults` strike.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
 from functools import lru_cache
-from typing import Final
 
 from devices.clock import Clock
-from devices.meters.discovery import Discovery, DiscoveryTiming
-from devices.meters.model import Meter, Plain, Service
+from devices.errors import UsageError
+from devices.meters.discovery import Discovery
+from devices.meters.model import Claimant, Meter, Plain, Service
+from devices.meters.station_settings import EVENTS, Busy, OnEvent, StationTiming
+from devices.meters.wire_faults import WireFault, WireFaults, make_fault
+from devices.meters.wire_strikes import Saying
 from devices.protocols.hdlc import (
     ALL_STATIONS,
     GATEWAY,
@@ -38,60 +40,15 @@ from devices.protocols.hdlc_link import (
     Step,
     Unexpected,
 )
-from devices.rs485.bus import Rs485Bus
+from devices.rs485.bus import Rs485Bus, Transmit
 
-OnEvent = Callable[[str, dict[str, object]], None]
-"""Told what happens at the station: kind and details, see `EVENTS`."""
-
-EVENTS: Final = {
-    "addressed": "has an address: address, slot, listed (False: chosen itself, the gateway's list does not say so yet)",
-    "address_lost": "has no address any more",
-    "connected": "the gateway opened a link: selector",
-    "disconnected": "a link ended: selector, reason",
-    "request": "a whole message came: selector, octets",
-    "answer": "the answer to it is ready to be polled: selector, octets",
-    "unexpected": "a frame without a place: selector, reason",
-    "power": "mains: on",
-    "plug": "bus cable: connected",
-    "silent": "keeps silent from now on, or speaks again: on",
-}
-"""Kinds of events, with their meaning and details."""
+__all__ = ["EVENTS", "Busy", "OnEvent", "StationTiming", "WiredStation"]
 
 STANDARD_SELECTORS = range(1, 9)
 """Selectors that the LMN knows; frames for others are not answered (lmn-wired 1.4)."""
 
 _DM = Control(FrameKind.DM)
 _UI = Control(FrameKind.UI)
-
-
-@dataclass(frozen=True)
-class StationTiming:
-    """How fast a meter is.
-
-    Attributes:
-        discovery: waits after broadcasts.
-        turnaround_s: from the last bit of a frame to the first of its answer (assumed; the gateway waits 200 ms).
-        processing_s: from a whole request to an answer that can be polled (assumed; 2 s are the limit, lmn-wired 4.4).
-        between_octets_s: longest pause within a frame (assumed, lmn-wired 1.7).
-    """
-
-    discovery: DiscoveryTiming = field(default_factory=DiscoveryTiming)
-    turnaround_s: float = 0.001
-    processing_s: float = 0.005
-    between_octets_s: float = 0.025
-    boot_s: float = 0.5
-    """From mains on until the station listens (assumed)."""
-
-
-class Busy(Enum):
-    """How a meter answers while it works on a request (lmn-wired 1.7)."""
-
-    READY = "rr"
-    """RR, as the Sagemcom meter."""
-    FIRST_NOT_READY = "rnr first"
-    """RNR to the request, then RR until the answer is there, as one public meter firmware."""
-    NOT_READY = "rnr"
-    """RNR until the answer is there."""
 
 
 class WiredStation:
@@ -103,6 +60,7 @@ class WiredStation:
         on_event: told what happens, see EVENTS; None: nobody listens.
         busy: how it answers while it works.
         powered, plugged: as last switched by `power`, `plug`.
+        rng: as given.
     """
 
     def __init__(
@@ -130,7 +88,8 @@ class WiredStation:
             address: one that it has from the start; None: it has to be invited.
             powered: whether it has mains; the meter is switched accordingly.
             name: unless told, the server id in hex.
-            services: selector to what answers there; unless told, the meter on selector 3 (COSEM in the clear).
+            services: selector to what answers there; unless told, the meter on selector 3 (COSEM in the clear) and
+                what it brings along in a method ``services``.
             timing: see StationTiming.
             limits: bounds of its links.
             busy: see Busy.
@@ -141,10 +100,11 @@ class WiredStation:
         self.busy = busy
         self.powered = powered
         self.plugged = True
+        self.rng = rng
         self._silent = False
         self._clock = clock
         self._bus = bus
-        given = {int(Selector.COSEM_CLEAR): meter.answer} if services is None else services
+        given = _services_of(meter) if services is None else services
         self._services: dict[int, Service] = {
             selector: Plain(one) if callable(one) else one for selector, one in given.items()
         }
@@ -159,6 +119,9 @@ class WiredStation:
         self._heard_at = 0.0
         self._links: dict[int, SecondaryLink] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._faults = WireFaults(self, self._struck)
+        self._numbers = itertools.count()
+        self._alien: _Alien | None = None
         self._transmit = bus.attach(self)
         meter.power(powered)
 
@@ -193,6 +156,13 @@ class WiredStation:
         self.power(False)
         self.power(True)
 
+    def processor(self, running: bool) -> None:
+        """The meter's processor that speaks on the bus stops, or has booted: address and links are gone, mains and
+        metrology are not touched. Nothing happens without mains."""
+        if self.powered:
+            self._forget()
+            self._listening = running
+
     def plug(self, connected: bool) -> None:
         """Pull or push the bus cable; the meter keeps running and keeps its address."""
         if connected != self.plugged:
@@ -215,7 +185,82 @@ class WiredStation:
         """Leave the bus for good."""
         self.powered = False
         self._forget()
+        self.clear_faults()
         self._bus.detach(self)
+
+    # --- faults
+
+    @property
+    def faults(self) -> tuple[WireFault, ...]:
+        """Faults that are set and still strike."""
+        return self._faults.active
+
+    def fault(self, kind: str, times: int | None = None, **values: object) -> WireFault:
+        """Set a fault of `wire_faults.FAULTS`, beside those that are set.
+
+        Args:
+            kind: its name there.
+            times: how many frames it strikes before the wire is good again; None: until `clear_faults`.
+            values: its parameters, and ``on``: which frames it strikes.
+
+        Raises UsageError for an unknown kind, parameter or value, and for what this meter cannot do.
+        """
+        fault = make_fault(kind, times, **values)
+        if fault.values.get("where") == "list" and self._claimant() is None:
+            raise UsageError(f"{self.name} can tell no other id in its answers", hint="where: record")
+        self._faults.set(fault)
+        return fault
+
+    def clear_faults(self, kind: str | None = None) -> None:
+        """The wire is good again, or this one fault is gone; frames that are late already still come."""
+        self._faults.clear(kind)
+        if self._alien is not None and not self._faults.active:
+            self._bus.detach(self._alien)
+            self._alien = None
+
+    def _struck(self, fault: str, frame: str, done: int, left: int | None) -> None:
+        self._event("fault", fault=fault, frame=frame, done=done, left=left)
+
+    def _claimant(self) -> Claimant | None:
+        """The meter itself, behind its security, when it can tell another id."""
+        meter: object = getattr(self.meter, "meter", self.meter)
+        return meter if isinstance(meter, Claimant) else None
+
+    # what a fault may ask of the station: `wire_strikes.Speaker`
+
+    @property
+    def slot_s(self) -> float:
+        """Pitch of the slots of a presence check."""
+        return self._timing.discovery.slot_s
+
+    @property
+    def server_id(self) -> bytes:
+        """Of the meter."""
+        return self.meter.server_id
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Addresses of other meters in the gateway's last list."""
+        return self._discovery.others
+
+    def adopt(self, address: int) -> None:
+        """Listen to another address, whosever it is, until a list says otherwise."""
+        if address != self.address:
+            self._discovery.address = address
+            self._drop_links("the address has changed")
+            self._event("addressed", address=address, slot=self.slot, listed=self._listed)
+
+    def wire_s(self, octets: int) -> float:
+        """How long so many octets take on the bus."""
+        return self._bus.line.seconds(octets)
+
+    def restart_in(self, seconds: float) -> None:
+        """Restart after this time, unless the mains are off then."""
+        self._clock.call_later(seconds, self._restart_if_on)
+
+    def _restart_if_on(self) -> None:
+        if self.powered:
+            self.restart()
 
     # --- hearing
 
@@ -323,7 +368,7 @@ class WiredStation:
             self._later(f"inactivity {link.selector}", step.timer, self._inactive, link)
 
     def _work(self, link: SecondaryLink, data: bytes) -> None:
-        answer = self._services[link.selector].message(data)
+        answer = self._answer(link.selector, data)
         link.busy = False
         if not answer:
             return
@@ -333,6 +378,20 @@ class WiredStation:
             self._event("unexpected", selector=link.selector, reason=f"no way to answer: {problem}")
             return
         self._event("answer", selector=link.selector, octets=len(answer))
+
+    def _answer(self, selector: int, data: bytes) -> bytes:
+        service, meter = self._services[selector], self._claimant()
+        claim = self._faults.claim(self.server_id) if self._faults.active else None
+        if claim is None or meter is None:
+            return service.message(data)
+        claimed, count = claim
+        before, meter.claimed_id = meter.requests, claimed
+        try:
+            return service.message(data)
+        finally:
+            meter.claimed_id = None
+            if meter.requests > before:
+                count()
 
     def _inactive(self, link: SecondaryLink) -> None:
         self._follow(link, link.timeout())
@@ -348,12 +407,30 @@ class WiredStation:
     # --- speaking
 
     def _send(self, frame: Frame, after_s: float, purpose: str) -> None:
-        """Everything that the station says goes through here; a later answer to the same purpose replaces it."""
-        self._later(purpose, after_s, self._speak, frame.to_bytes())
+        """Everything that the station says goes through here; a later answer to the same purpose replaces it, unless
+        a fault had its way with it."""
+        sayings = None if self._silent or not self._faults.active else self._faults.spoken(frame, after_s)
+        if sayings is None:
+            self._later(purpose, after_s, self._speak, frame.to_bytes())
+            return
+        self._cancel(purpose)
+        for saying in sayings:
+            number = f"fault {next(self._numbers)}"
+            self._later(number, saying.after_s, self._misspeak, number, saying)
 
     def _speak(self, octets: bytes) -> None:
         if not self._silent:
             self._transmit(octets)
+
+    def _misspeak(self, number: str, saying: Saying) -> None:
+        self._timers.pop(number, None)
+        if not saying.alien:
+            self._speak(saying.octets)
+        elif self.plugged:
+            if self._alien is None:
+                self._alien = _Alien(f"{self.name}, talked over")
+                self._alien.transmit = self._bus.attach(self._alien)
+            self._alien.transmit(saying.octets)
 
     def _later(self, purpose: str, after_s: float, callback: Callable[..., None], *what: object) -> None:
         self._cancel(purpose)
@@ -381,6 +458,23 @@ class WiredStation:
     def _event(self, kind: str, **details: object) -> None:
         if self.on_event is not None:
             self.on_event(kind, details)
+
+
+def _services_of(meter: Meter) -> dict[int, Service | Callable[[bytes], bytes]]:
+    """The meter in the clear, and the selectors that it serves beside."""
+    more: Callable[[], Mapping[int, Service]] | None = getattr(meter, "services", None)
+    return {int(Selector.COSEM_CLEAR): meter.answer, **(more() if more is not None else {})}
+
+
+class _Alien:
+    """Somebody else on the bus, who only talks when a fault says so."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.transmit: Transmit
+
+    def receive(self, data: bytes) -> None:
+        """He does not listen."""
 
 
 @lru_cache(maxsize=64)

@@ -32,6 +32,7 @@ def cut(octets: bytes) -> list[bytes]:
         assert octets[0] == 0x7E, octets.hex(" ")
         end = ((octets[1] & 7) << 8 | octets[2]) + 2
         one, octets = octets[:end], octets[end:]
+        assert len(one) == end, one.hex(" ")
         assert one[-1] == 0x7E, one.hex(" ")
         assert x25(one[1:8]).to_bytes(2, "little") == one[8:10], one.hex(" ")
         assert x25(one[1:-3]).to_bytes(2, "little") == one[-3:-1], one.hex(" ")

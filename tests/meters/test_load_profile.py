@@ -102,6 +102,7 @@ def test_a_german_table_of_times_of_day_is_read_and_repeats(tmp_path: Path) -> N
         ("time,power\n", r"without a row"),
         ("0,100.0001\n", r"load.csv:1: '100.0001' is not a power.*3 decimals"),
         ("0,9000000\n", r"more than a meter carries"),
+        ("-5,100\n0,200\n", r"cannot begin before 0 s"),
         ("0,NaN\n", r"load.csv:1: 'NaN'"),
     ],
 )

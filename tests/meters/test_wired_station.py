@@ -6,17 +6,16 @@ import random
 from typing import Any
 
 import pytest
+from bus_bench import SAG, Bench, Master, invite_until_all_are_listed
 from hand_made import cut, frame, record, x25
 
 from devices.clock import Clock
 from devices.meters.base_meter import BaseMeter
+from devices.meters.catalogue import make_meter
 from devices.meters.discovery import Discovery
-from devices.meters.load_profile import constant
-from devices.meters.model import Meter
 from devices.meters.replay_meter import ReplayMeter
 from devices.meters.wired_station import Busy, WiredStation
-from devices.ports.base import BytePort, LineSettings
-from devices.ports.memory import memory_pair
+from devices.ports.base import LineSettings
 from devices.ports.pty import pty_pair
 from devices.ports.serial import open_serial
 from devices.protocols.hdlc_link import LinkLimits
@@ -25,44 +24,7 @@ from devices.rs485.bus import Rs485Bus
 INVITE = bytes.fromhex("7E A009 FE03 0203 13 842A 7E")
 """Row 1 of the service tool's trace: an invite with an empty list."""
 
-SAG = bytes.fromhex("0A01534147000141 5D89")
 OCTET_S = 10 / 921_600
-
-
-class Master:
-    """The gateway's end of the cable: says octets, notes what comes back and when."""
-
-    def __init__(self, clock: Clock, port: BytePort) -> None:
-        self.clock = clock
-        self.port = port
-        self.heard: list[tuple[float, bytes]] = []
-        port.set_receiver(lambda data: self.heard.append((clock.seconds(), data)))
-
-    async def say(self, octets: bytes, wait_s: float = 0.05) -> bytes:
-        """What is answered to `octets` within `wait_s`."""
-        self.heard.clear()
-        self.port.write(octets)
-        await self.clock.sleep(wait_s)
-        return b"".join(data for _, data in self.heard)
-
-
-class Bench:
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        gateway, port = memory_pair(clock, ("gateway", "bench"))
-        self.evidence: list[tuple[float, str, bytes, bool]] = []
-        self.bus = Rs485Bus(clock, port, on_evidence=lambda *what: self.evidence.append(what))
-        self.master = Master(clock, gateway)
-        self.events: list[tuple[str, str, dict[str, object]]] = []
-
-    def station(self, meter: Meter | None = None, *, seed: int = 1, **options: Any) -> WiredStation:
-        meter = meter or BaseMeter(self.clock, SAG, profile=constant(3_600_000))
-        station = WiredStation(self.clock, self.bus, meter, random.Random(seed), **options)
-        station.on_event = lambda kind, data: self.events.append((station.name, kind, data))
-        return station
-
-    def kinds(self) -> list[str]:
-        return [kind for _, kind, _ in self.events]
 
 
 @pytest.fixture
@@ -181,7 +143,7 @@ async def test_two_answers_at_the_same_time_collide_and_both_are_heard_later(ben
     assert bench.bus.collisions == 2
     with pytest.raises(AssertionError):
         cut(answer)
-    known = await _invite_until_all_are_listed(bench, 2, rounds=10)
+    known = await invite_until_all_are_listed(bench, 2, rounds=10)
     assert {station.meter.server_id for station in (one, two)} == {entry[2:12] for entry in known}
     assert one.address != two.address
 
@@ -197,30 +159,13 @@ async def test_who_finds_his_address_listed_for_somebody_else_gives_it_up(bench:
 
 async def test_32_meters_on_one_bus_all_get_addresses(bench: Bench) -> None:
     stations = [bench.station(meter_of(bench.clock, number), seed=number) for number in range(32)]
-    known = await _invite_until_all_are_listed(bench, 32, rounds=120)
+    known = await invite_until_all_are_listed(bench, 32, rounds=120)
     assert len({station.address for station in stations}) == 32
     before = bench.bus.collisions
     checked = b"".join(entry[:1] + bytes([slot]) + entry[2:] for slot, entry in enumerate(known, 1))
     answers = cut(await bench.master.say(frame("FE05020513", checked), 0.4))
     assert b"".join(one[10:42] for one in answers) == checked
     assert bench.bus.collisions == before, "slots keep 32 answers apart"
-
-
-async def _invite_until_all_are_listed(bench: Bench, meters: int, rounds: int) -> list[bytes]:
-    known: list[bytes] = []
-    for _ in range(rounds):
-        await bench.master.say(frame("FE03020313", b"".join(known)))
-        for _, source, octets, spoilt in bench.evidence:
-            if source != "gateway" and not spoilt:
-                (answer,) = cut(octets)
-                entry = answer[10:42]
-                if entry[0] not in {one[0] for one in known} and entry[2:] not in {one[2:] for one in known}:
-                    known.append(entry)
-        bench.evidence.clear()
-        if len(known) == meters:
-            await bench.master.say(frame("FE03020303", b"".join(known)))
-            return known
-    raise AssertionError(f"{len(known)} of {meters} meters after {rounds} invites")
 
 
 # --- link
@@ -242,6 +187,16 @@ async def test_the_service_tools_session_of_the_manual_runs_frame_by_frame(bench
         answer = await bench.master.say(bytes.fromhex(said))
         assert answer.startswith(bytes.fromhex(expected)), said
     assert bench.kinds() == ["connected", "request", "answer", "request", "answer"]
+
+
+async def test_a_smarty_answers_on_the_selector_of_its_maker_unasked_for_services(bench: Bench) -> None:
+    """Rows 3 to 8 of the trace; the header of row 8 says that its answer has 30 octets (lmn-wired 2)."""
+    bench.station(make_meter(bench.clock, "smarty_bz_plus_v2"), address=0x66)
+    assert await bench.master.say(frame("CCE102E193")) == frame("02E1CCE173")
+    assert await bench.master.say(frame("CCE102E110", bytes.fromhex("000311EDAC"))) == frame("02E1CCE131")
+    answer = await bench.master.say(frame("CCE102E111"))
+    assert answer.startswith(bytes.fromhex("7E A029 02E1 CCE1 30 BF19"))
+    assert await bench.master.say(frame("CC07020793")) == frame("0207CC0773"), "and COSEM in the clear as any other"
 
 
 async def test_snrm_gets_ua_and_disc_ends_the_link(bench: Bench) -> None:
