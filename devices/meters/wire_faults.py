@@ -16,7 +16,7 @@ from typing import Any, Final
 from devices.errors import UsageError
 from devices.meters import wire_strikes as strikes
 from devices.meters.wire_strikes import Saying, Speaker, Struck, Values
-from devices.protocols.hdlc import Control, Frame, FrameKind, HdlcError, Selector
+from devices.protocols.hdlc import Control, Frame, FrameKind, Selector
 from devices.protocols.sml.errors import SmlError
 from devices.protocols.sml.server_id import server_id
 
@@ -30,7 +30,7 @@ TARGETS: Final[dict[str, str]] = {
     "discovery": "answers to invitations and presence checks",
     "invite": "answers to invitations",
     "presence": "answers to presence checks",
-    **{kind.value: f"frames of kind {kind.value}" for kind in FrameKind},
+    **{kind.value: f"frames of kind {kind.value}" for kind in FrameKind if kind is not FrameKind.UNKNOWN},
 }
 """What a fault may strike: group or kind of frame."""
 
@@ -397,11 +397,7 @@ def _is_target(frame: Frame, target: str) -> bool:
 
 
 def _known(octet: object) -> bool:
-    try:
-        Control.from_octet(int(str(octet)))
-    except HdlcError:
-        return False
-    return True
+    return Control.from_octet(int(str(octet))).kind is not FrameKind.UNKNOWN
 
 
 def _near(word: str, words: Iterable[str]) -> str:

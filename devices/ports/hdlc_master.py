@@ -6,7 +6,7 @@ It knows neither meters nor policies: the emulated gateway's bus and the bench's
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Literal
 
 from devices.clock import Clock
@@ -35,11 +35,13 @@ class LinkTrouble(Exception):
     Attributes:
         kind: see Trouble.
         reason: what happened, in words.
+        alive: whether the station still said RR when polled, though nothing more.
     """
 
-    def __init__(self, kind: Trouble, reason: str) -> None:
+    def __init__(self, kind: Trouble, reason: str, *, alive: bool = False) -> None:
         self.kind = kind
         self.reason = reason
+        self.alive = alive
         super().__init__(reason)
 
 
@@ -75,6 +77,10 @@ class HdlcMaster:
     def close(self) -> None:
         """Hear nothing more."""
         self._port.set_receiver(None)
+
+    def seconds(self, frame: Frame) -> float:
+        """How long `frame` is on the wire."""
+        return self._line.seconds(len(frame.to_bytes()))
 
     async def broadcast(
         self, frame: Frame, window_s: float, take: Callable[[Frame], None], *, forgiving: bool = False
@@ -115,21 +121,38 @@ class HdlcMaster:
 
         Returns the message that came, None when none came. Raises LinkTrouble when the link failed.
         """
-        message: bytes | None = None
+        messages = await self._follow(link, step, self.exchange)
+        return messages[-1] if messages else None
+
+    async def converse(self, link: PrimaryLink, step: Step) -> tuple[bytes, ...]:
+        """As `drive`, but `lock` is taken for each exchange, so that others have their turn in between.
+
+        Returns all messages that came. Raises LinkTrouble when the link failed before one came.
+        """
+        return await self._follow(link, step, self._exchange_in_turn)
+
+    async def _exchange_in_turn(self, frame: Frame, timeout_s: float) -> Frame | None:
+        async with self.lock:
+            return await self.exchange(frame, timeout_s)
+
+    async def _follow(
+        self, link: PrimaryLink, step: Step, exchange: Callable[[Frame, float], Awaitable[Frame | None]]
+    ) -> tuple[bytes, ...]:
+        messages: list[bytes] = []
         while True:
             for event in step.events:
                 if isinstance(event, Information):
-                    message = event.data
-                elif (trouble := _trouble(event, link)) is not None and message is None:
+                    messages.append(event.data)
+                elif (trouble := _trouble(event, link)) is not None and not messages:
                     raise trouble
             if step.frames:
-                answer = await self.exchange(step.frames[0], step.timer or link.limits.response_timeout_s)
+                answer = await exchange(step.frames[0], step.timer or link.limits.response_timeout_s)
                 step = link.timeout() if answer is None else link.receive(answer)
             elif step.timer is not None:
                 await self._clock.sleep(step.timer)
                 step = link.timeout()
             else:
-                return message
+                return tuple(messages)
 
     # --- sending
 
@@ -191,7 +214,10 @@ class HdlcMaster:
             return
         if self.on_frame is not None:
             self.on_frame("in", frame, frame.to_bytes() if octets is None else octets)
-        if frame.destination != GATEWAY:
+        if frame.control.kind is FrameKind.UNKNOWN:
+            if not self._forgiving:
+                self.on_error("undecodable", frame.source, str(frame.control))
+        elif frame.destination != GATEWAY:
             self.on_error("unexpected", frame.source, "a frame to somebody else")
         elif self._window is not None:
             self._window(frame)
@@ -221,7 +247,8 @@ def _trouble(event: Event, link: PrimaryLink) -> LinkTrouble | None:
         if event.not_ready:
             return LinkTrouble("not_ready", event.reason)
         kind: Trouble = "no_answer" if "SNRM" in event.reason else "read_timeout"
-        return LinkTrouble(kind, f"{event.reason} (address {link.address:#04x})")
+        alive = event.reason.startswith("no message")
+        return LinkTrouble(kind, f"{event.reason} (address {link.address:#04x})", alive=alive)
     if isinstance(event, Rejected | Unexpected | Disconnected):
         return LinkTrouble("unexpected", event.reason)
     return None

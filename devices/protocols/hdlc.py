@@ -11,6 +11,7 @@ from enum import Enum, IntEnum
 from typing import Final
 
 from devices.protocols.crc import x25
+from devices.protocols.frozen import builder
 
 NO_STATION: Final = 0x00
 GATEWAY: Final = 0x01
@@ -81,6 +82,8 @@ class FrameKind(Enum):
     DM = "DM"
     FRMR = "FRMR"
     UI = "UI"
+    UNKNOWN = "unknown"
+    """Good frame with a control octet that the LMN does not know; a meter answers it with FRMR or DM."""
 
 
 _POLL = 0x10
@@ -104,16 +107,19 @@ class Control:
         poll: P/F bit; from the gateway: answer now; from a meter: this is the answer.
         ns: send number 0 to 7, only in I.
         nr: number of the next I awaited, 0 to 7, in I, RR and RNR.
+        raw: the octet itself, only in UNKNOWN.
     """
 
     kind: FrameKind
     poll: bool = True
     ns: int = 0
     nr: int = 0
+    raw: int = 0
 
     @property
     def octet(self) -> int:
-        """The control octet; raises HdlcError for sequence numbers outside 0..7."""
+        """The control octet; raises HdlcError for sequence numbers outside 0..7, and for an UNKNOWN one that is known
+        or says something else about `poll`."""
         if not (0 <= self.ns <= 7 and 0 <= self.nr <= 7):
             raise HdlcError(f"sequence numbers NS={self.ns} NR={self.nr} are not within 0..7", 5)
         poll = _POLL if self.poll else 0
@@ -121,14 +127,19 @@ class Control:
             return self.nr << 5 | poll | self.ns << 1
         if self.kind in _SUPERVISORY:
             return self.nr << 5 | poll | _SUPERVISORY[self.kind]
-        return _UNNUMBERED[self.kind] | poll
+        unnumbered = _UNNUMBERED.get(self.kind)
+        if unnumbered is not None:
+            return unnumbered | poll
+        if self != _CONTROLS.get(self.raw):
+            raise HdlcError(f"{self.raw:#04x} with poll={self.poll} is no unknown control octet", 7)
+        return self.raw
 
     @classmethod
     def from_octet(cls, octet: int) -> Control:
-        """Raises HdlcError for a control octet that the LMN does not know."""
+        """Of kind UNKNOWN for an octet that the LMN does not know; raises HdlcError for what is no octet."""
         control = _CONTROLS.get(octet)
         if control is None:
-            raise HdlcError(f"unknown control octet {octet:02X}", 7)
+            raise HdlcError(f"{octet} is no octet", 7)
         return control
 
     def __str__(self) -> str:
@@ -136,6 +147,8 @@ class Control:
             return f"I NS={self.ns} NR={self.nr}"
         if self.kind in _SUPERVISORY:
             return f"{self.kind.value} NR={self.nr}"
+        if self.kind is FrameKind.UNKNOWN:
+            return f"unknown control octet {self.raw:02X}"
         return str(self.kind.value)
 
 
@@ -144,10 +157,15 @@ def _all_controls() -> dict[int, Control]:
     every = [Control(kind, poll) for kind in _UNNUMBERED for poll in (False, True)]
     every += [Control(kind, poll, 0, nr) for kind in _SUPERVISORY for poll in (False, True) for nr in numbers]
     every += [Control(FrameKind.I, poll, ns, nr) for poll in (False, True) for ns in numbers for nr in numbers]
-    return {control.octet: control for control in every}
+    known = {control.octet: control for control in every}
+    unknown = {
+        octet: Control(FrameKind.UNKNOWN, octet & _POLL != 0, raw=octet) for octet in range(256) if octet not in known
+    }
+    return known | unknown
 
 
 _CONTROLS: Final = _all_controls()
+"""What each of the 256 control octets means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,16 +238,23 @@ class Frame:
             raise HdlcError(f"addresses {octets[3:7].hex()} are not of two octets each", 3)
         if octets[4] != octets[6]:
             raise HdlcError(f"selectors {octets[4] >> 1:#x} and {octets[6] >> 1:#x} differ", 6)
-        control = _CONTROLS.get(octets[7])
-        if control is None:
-            raise HdlcError(f"unknown control octet {octets[7]:02X}", 7)
-        return cls(octets[3] >> 1, octets[5] >> 1, octets[4] >> 1, control, octets[10:-3], form & _SEGMENTED != 0)
+        return _frame(
+            octets[3] >> 1,
+            octets[5] >> 1,
+            octets[4] >> 1,
+            _CONTROLS[octets[7]],
+            octets[10:-3],
+            form & _SEGMENTED != 0,
+        )
 
     def __str__(self) -> str:
         text = f"{self.source:02X}>{self.destination:02X} sel {self.selector:02X} {self.control}"
         if self.segmented:
             text += " (more follows)"
         return f"{text} {len(self.information)} octets" if self.information else text
+
+
+_frame = builder(Frame)
 
 
 class FrameReader:
@@ -315,7 +340,7 @@ class FrameReader:
                 found.append(Frame.from_bytes(buffer[flag:end]))
             except HdlcError as error:
                 self._fail(found, error.reason, flag + error.offset)
-                position = end - 1 if error.offset in (6, 7, length - 1) and length > _BARE_LENGTH else flag + 1
+                position = end - 1 if error.offset in (6, length - 1) and length > _BARE_LENGTH else flag + 1
             else:
                 self._lost = False
                 position = end - 1

@@ -1,8 +1,10 @@
-"""The HDLC link between gateway and meter: normal response mode, window of one (lmn-wired 1.7).
+"""The HDLC link between gateway and meter: normal response mode (lmn-wired 1.7).
 
-The gateway is the primary: each of its frames polls, exactly one frame comes back. The meter is the secondary and
-speaks when polled. Both ends are state machines without clock and socket: whoever holds one sends the frames of each
-`Step`, handles its events, and calls `timeout()` when the last timer that a step gave has run out.
+The gateway is the primary: each of its frames polls, exactly one frame comes back. With a window of more than one,
+which was never seen on the LMN, several I frames go before the one that polls, or come back, the last with the F bit;
+what got lost of them is sent again from there. The meter is the secondary and speaks when polled. Both ends are state
+machines without clock and socket: whoever holds one sends the frames of each `Step`, handles its events, and calls
+`timeout()` when the last timer that a step gave has run out.
 
 What is absent from the tables has no place: commands and timers without effect, frames with an `Unexpected` event.
 UI frames (addressing, presence) and frames between others are no business of a link and change nothing.
@@ -11,10 +13,12 @@ UI frames (addressing, presence) and frames between others are no business of a 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
 from devices.protocols.hdlc import GATEWAY, Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc_fields import FrameReject, LinkParameters, RejectCause
 from devices.protocols.hdlc_traffic import (
     Acknowledged,
     Connected,
@@ -45,9 +49,11 @@ __all__ = [
     "Idle",
     "Information",
     "LinkLimits",
+    "LinkParameters",
     "NotReady",
     "PrimaryLink",
     "PrimaryState",
+    "RejectCause",
     "Rejected",
     "SecondaryLink",
     "SecondaryState",
@@ -65,7 +71,7 @@ class PrimaryState(Enum):
     READY = auto()
     """The link is up, nothing is out."""
     SENDING = auto()
-    """An I frame is out."""
+    """I frames are out."""
     POLLING = auto()
     """RR is out."""
     PAUSE = auto()
@@ -105,11 +111,18 @@ class PrimaryLink:
         self._tries = 0
         self._answers_due = 0
         self._polls_left = 0
+        self._forward = False
+        self._windowed = self.limits.window > 1
 
     @property
     def busy(self) -> bool:
         """Whether something is under way: a frame out, a message queued or an answer due."""
         return self.state not in (PrimaryState.DOWN, PrimaryState.READY)
+
+    @property
+    def agreed(self) -> LinkParameters:
+        """Sizes and windows in force on the link."""
+        return self._traffic.agreed
 
     def connect(self) -> Step:
         """Begin, or begin anew: SNRM. What was queued is forgotten."""
@@ -157,10 +170,10 @@ class PrimaryLink:
     def _frame(self, kind: FrameKind, nr: int = 0) -> Frame:
         return Frame(self.address, self._own, self.selector, Control(kind, True, 0, nr))
 
-    def _emit(self, state: PrimaryState, frame: Frame) -> Step:
+    def _emit(self, state: PrimaryState, *frames: Frame) -> Step:
         self.state = state
-        self._last = frame
-        return Step((frame,), (), self.limits.response_timeout_s)
+        self._last = frames[-1]
+        return Step(frames, (), self.limits.response_timeout_s)
 
     def _reset(self, state: PrimaryState) -> None:
         self.state = state
@@ -168,6 +181,7 @@ class PrimaryLink:
         self._tries = 0
         self._answers_due = 0
         self._polls_left = self.limits.answer_polls
+        self._forward = False
 
     def _down(self, *events: Event) -> Step:
         self._reset(PrimaryState.DOWN)
@@ -177,14 +191,17 @@ class PrimaryLink:
 
     def _connect(self) -> Step:
         self._reset(PrimaryState.CONNECTING)
-        return self._emit(PrimaryState.CONNECTING, self._frame(FrameKind.SNRM))
+        snrm = self._frame(FrameKind.SNRM)
+        if self.limits.negotiate:
+            snrm = replace(snrm, information=self.limits.parameters.to_bytes())
+        return self._emit(PrimaryState.CONNECTING, snrm)
 
     def _disconnect(self) -> Step:
         self._reset(PrimaryState.DISCONNECTING)
         return self._emit(PrimaryState.DISCONNECTING, self._frame(FrameKind.DISC))
 
     def _send(self) -> Step:
-        return self._emit(PrimaryState.SENDING, self._traffic.next_frame(self.address, self._own, self.selector))
+        return self._emit(PrimaryState.SENDING, *self._traffic.frames(self.address, self._own, self.selector))
 
     def _poll(self) -> Step:
         return self._emit(PrimaryState.POLLING, self._frame(FrameKind.RR, self._traffic.receive_number))
@@ -198,11 +215,18 @@ class PrimaryLink:
             return self._down(Failed(f"no answer to {kind}, sent {self._tries} times"))
         if self.state is PrimaryState.SENDING:
             return self._send()
+        if self.state is PrimaryState.POLLING:
+            return self._poll()
         return self._emit(self.state, self._last)
 
     # responses
 
-    def _connected(self, _frame: Frame) -> Step:
+    def _connected(self, frame: Frame) -> Step:
+        if self.limits.negotiate:
+            try:
+                self._traffic.negotiate(frame.information)
+            except HdlcError as problem:
+                return self._down(Rejected(f"UA cannot be read: {problem.reason}"))
         self.state = PrimaryState.READY
         self._tries = 0
         step = self._send() if self._traffic.queue else Step()
@@ -214,22 +238,30 @@ class PrimaryLink:
     def _refused(self, _frame: Frame) -> Step:
         return self._down(Disconnected("the meter has no link (DM)"))
 
-    def _frame_rejected(self, _frame: Frame) -> Step:
-        return self._down(Rejected("the meter rejected a frame (FRMR)"))
+    def _frame_rejected(self, frame: Frame) -> Step:
+        reason, cause = "the meter rejected a frame (FRMR)", RejectCause.NONE
+        try:
+            field = FrameReject.from_bytes(frame.information)
+            reason, cause = f"{reason}, {field}", field.cause
+        except HdlcError:
+            pass  # one without a reason rejects all the same
+        return self._down(Rejected(reason, cause))
 
     def _ready(self, frame: Frame) -> Step:
         """RR or RNR."""
         was = self.state
         busy = frame.control.kind is FrameKind.RNR
+        before = self._traffic.send_number
         events = self._traffic.take_number(frame.control.nr)
         if rejected(events):
             return self._down(*events)
         if busy:
             return self._pause(not_ready=True).after(*events, NotReady())
-        if self._traffic.unacknowledged and was is PrimaryState.SENDING:
+        forward = self._traffic.send_number != before
+        if self._traffic.outstanding and was is PrimaryState.SENDING and not forward:
             return self._repeat()
         if self._traffic.queue:
-            if not self._traffic.unacknowledged:
+            if forward or not self._traffic.outstanding:
                 self._tries = 0
             return self._send().after(*events)
         self._tries = 0
@@ -251,21 +283,26 @@ class PrimaryLink:
         return Step(timer=self.limits.poll_interval_s)
 
     def _information(self, frame: Frame) -> Step:
-        before = self._traffic.receive_number
+        before, acknowledged = self._traffic.receive_number, self._traffic.send_number
         events = self._traffic.take_number(frame.control.nr)
         if not rejected(events):
             events += self._traffic.take_information(frame)
         if rejected(events):
             return self._down(*events)
-        if self._traffic.receive_number != before and not self._traffic.unacknowledged:
-            self._tries = 0
-            self._polls_left = self.limits.answer_polls
-        else:
-            self._tries += 1
-        if self._tries > self.limits.retries:
-            return self._down(*events, Failed("the meter sends I frames but goes no further"))
         if any(isinstance(event, Information) for event in events):
             self._answers_due = max(0, self._answers_due - 1)
+        traffic = self._traffic
+        if traffic.receive_number != before and (not traffic.outstanding or traffic.send_number != acknowledged):
+            self._forward = True
+            self._tries = 0
+            self._polls_left = self.limits.answer_polls
+        if self._windowed and not frame.control.poll:
+            return Step(events=events, timer=self.limits.response_timeout_s)
+        if not self._forward:
+            self._tries += 1
+        self._forward = False
+        if self._tries > self.limits.retries:
+            return self._down(*events, Failed("the meter sends I frames but goes no further"))
         step = self._send() if self._traffic.queue else self._poll()
         return step.after(*events)
 
@@ -314,6 +351,9 @@ class SecondaryLink:
         selector: protocol selector of the link.
         limits: bounds, see LinkLimits.
         disconnect_answer: UA as the standard wants, or DM as one public meter firmware does (lmn-wired 1.7).
+        unknown_answer: FRMR as the standard wants, or DM as the same firmware does; the answer to a control octet that
+            the LMN does not know.
+        not_ready_first: RNR to each I frame, RR when polled then, as the same firmware does.
         gateway: address of the other end.
 
     Attributes:
@@ -327,6 +367,8 @@ class SecondaryLink:
         limits: LinkLimits | None = None,
         *,
         disconnect_answer: FrameKind = FrameKind.UA,
+        unknown_answer: FrameKind = FrameKind.FRMR,
+        not_ready_first: bool = False,
         gateway: int = GATEWAY,
     ) -> None:
         self.address = address
@@ -335,8 +377,15 @@ class SecondaryLink:
         self.busy = False
         self.state = SecondaryState.DOWN
         self._disconnect_answer = disconnect_answer
+        self._unknown_answer = unknown_answer
+        self._not_ready_first = not_ready_first
         self._gateway = gateway
         self._traffic = Traffic(self.limits)
+
+    @property
+    def agreed(self) -> LinkParameters:
+        """Sizes and windows in force on the link."""
+        return self._traffic.agreed
 
     def send(self, information: bytes) -> None:
         """Queue a message; it goes out when the gateway polls. Raises HdlcError when the link is down or the message
@@ -376,10 +425,32 @@ class SecondaryLink:
         self.reset()
         return Step((self._answer(answer),) if answer else (), events)
 
-    def _connect(self, _frame: Frame) -> Step:
+    def _reject(self, frame: Frame, *events: Event) -> Step:
+        """The link is down; FRMR says why, once: until the next SNRM DM is answered (assumed)."""
+        cause = next((event.cause for event in events if isinstance(event, Rejected)), RejectCause.NONE)
+        next_number = (self._traffic.send_number + self._traffic.outstanding) % 8
+        field = FrameReject(frame.control.octet, next_number, self._traffic.receive_number, cause)
         self.reset()
+        return Step((replace(self._answer(FrameKind.FRMR), information=field.to_bytes()),), events)
+
+    def _unknown(self, frame: Frame) -> Step:
+        event = Rejected(str(frame.control), RejectCause.UNKNOWN_CONTROL)
+        if self._unknown_answer is FrameKind.FRMR:
+            return self._reject(frame, event)
+        return self._down(self._unknown_answer, event)
+
+    def _connect(self, frame: Frame) -> Step:
+        self.reset()
+        answer = self._answer(FrameKind.UA)
+        if self.limits.negotiate:
+            try:
+                agreed = self._traffic.negotiate(frame.information)
+            except HdlcError as problem:
+                return self._down(FrameKind.DM, Rejected(f"SNRM cannot be read: {problem.reason}"))
+            if frame.information:
+                answer = replace(answer, information=agreed.to_bytes())
         self.state = SecondaryState.UP
-        return Step((self._answer(FrameKind.UA),), (Connected(),))
+        return Step((answer,), (Connected(),))
 
     def _disconnect(self, _frame: Frame) -> Step:
         return self._down(self._disconnect_answer, Disconnected("closed by the gateway"))
@@ -390,10 +461,9 @@ class SecondaryLink:
     def _polled(self, frame: Frame) -> Step:
         events = self._traffic.take_number(frame.control.nr)
         if rejected(events):
-            return self._down(FrameKind.FRMR, *events)
-        if self._traffic.queue and frame.control.kind is FrameKind.RR:
-            answer = self._traffic.next_frame(self._gateway, self.address, self.selector)
-            return Step((answer,), events)
+            return self._reject(frame, *events)
+        if self._traffic.queue and frame.control.kind is FrameKind.RR and frame.control.poll:
+            return Step(self._traffic.frames(self._gateway, self.address, self.selector), events)
         return Step((self._receive_ready(),), events)
 
     def _information(self, frame: Frame) -> Step:
@@ -401,11 +471,12 @@ class SecondaryLink:
         if not rejected(events):
             events += self._traffic.take_information(frame)
         if rejected(events):
-            return self._down(FrameKind.FRMR, *events)
-        return Step((self._receive_ready(),), events)
+            return self._reject(frame, *events)
+        return Step((self._receive_ready(not_ready=self._not_ready_first),), events)
 
-    def _receive_ready(self) -> Frame:
-        return self._answer(FrameKind.RNR if self.busy else FrameKind.RR, self._traffic.receive_number)
+    def _receive_ready(self, *, not_ready: bool = False) -> Frame:
+        kind = FrameKind.RNR if self.busy or not_ready else FrameKind.RR
+        return self._answer(kind, self._traffic.receive_number)
 
 
 SECONDARY_TABLE: Final[dict[tuple[SecondaryState, FrameKind], Callable[[SecondaryLink, Frame], Step]]] = {
@@ -414,10 +485,12 @@ SECONDARY_TABLE: Final[dict[tuple[SecondaryState, FrameKind], Callable[[Secondar
     (SecondaryState.DOWN, FrameKind.I): SecondaryLink._no_link,
     (SecondaryState.DOWN, FrameKind.RR): SecondaryLink._no_link,
     (SecondaryState.DOWN, FrameKind.RNR): SecondaryLink._no_link,
+    (SecondaryState.DOWN, FrameKind.UNKNOWN): SecondaryLink._no_link,
     (SecondaryState.UP, FrameKind.SNRM): SecondaryLink._connect,
     (SecondaryState.UP, FrameKind.DISC): SecondaryLink._disconnect,
     (SecondaryState.UP, FrameKind.I): SecondaryLink._information,
     (SecondaryState.UP, FrameKind.RR): SecondaryLink._polled,
     (SecondaryState.UP, FrameKind.RNR): SecondaryLink._polled,
+    (SecondaryState.UP, FrameKind.UNKNOWN): SecondaryLink._unknown,
 }
 """What the meter's end does with a frame of the gateway; a pair that is not here is Unexpected."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from devices.protocols.hdlc import MAX_INFORMATION, Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc_fields import MAX_WINDOW, LinkParameters, RejectCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,10 @@ class LinkLimits:
         poll_interval_s: pause between two polls of a meter that has nothing yet.
         answer_polls: polls for the answer to a message before the primary gives up.
         inactivity_s: the secondary forgets the link when nothing came for so long.
+        window: I frames that one end sends before the other answers, 1 to 7. The LMN shows 1 (lmn-wired 1.7); the
+            last frame of a window polls, and what was not acknowledged then is sent again from there.
+        negotiate: SNRM proposes `max_information` and `window` for both directions and UA answers with what both ends
+            can do; where the other end says nothing, the window is 1. The LMN shows SNRM and UA without (lmn-wired 2).
     """
 
     response_timeout_s: float = 0.2
@@ -29,12 +36,21 @@ class LinkLimits:
     poll_interval_s: float = 0.01
     answer_polls: int = 500
     inactivity_s: float = 120.0
+    window: int = 1
+    negotiate: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_information <= MAX_INFORMATION:
             raise HdlcError(f"max_information {self.max_information} is not within 1..{MAX_INFORMATION}")
         if self.retries < 0 or self.answer_polls < 1 or self.max_message < 1:
             raise HdlcError("retries, answer_polls and max_message must be positive")
+        if not 1 <= self.window <= MAX_WINDOW:
+            raise HdlcError(f"window {self.window} is not within 1..{MAX_WINDOW}")
+
+    @property
+    def parameters(self) -> LinkParameters:
+        """What an end with these bounds proposes."""
+        return LinkParameters(self.max_information, self.max_information, self.window, self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +89,15 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The other end broke the rules of the link, which is down now; connect again."""
+    """The other end broke the rules of the link, or says that this one did; the link is down now, connect again.
+
+    Attributes:
+        reason: in words.
+        cause: as FRMR says it; NONE where nothing in FRMR fits.
+    """
 
     reason: str
+    cause: RejectCause = RejectCause.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +130,7 @@ class Step:
     """What one call of a link asks for and tells.
 
     Attributes:
-        frames: to be sent, at most one.
+        frames: to be sent, one behind the other: one, or a window of I frames, of which the last polls.
         events: what happened, in order.
         timer: seconds from now after which `timeout()` is due, in place of the timer before; None: that one goes on.
             A timer that runs out when nothing is waited for does no harm.
@@ -131,53 +153,117 @@ class Segment:
     more: bool
 
 
+_SILENT: Final = LinkParameters(window_sent=1, window_received=1)
+"""What counts as said by an end that says nothing where negotiation is on (assumed)."""
+
+
 class Traffic:
-    """Sequence numbers, outgoing segments and incoming message of one end; window of one."""
+    """Sequence numbers, outgoing segments and incoming message of one end.
+
+    Attributes:
+        send_number: number of the first segment in the queue.
+        receive_number: number of the next I frame that is due.
+        queue: segments that are not acknowledged.
+        outstanding: how many of them were sent, from the first.
+        agreed: sizes and windows in force.
+    """
 
     def __init__(self, limits: LinkLimits) -> None:
-        self._limits = limits
+        self._proposed = limits.parameters
+        self._max_message = limits.max_message
+        self._longest = MAX_INFORMATION
+        self._size = limits.max_information
+        self._window = self._window_in = limits.window
         self.send_number = 0
         self.receive_number = 0
         self.queue: deque[Segment] = deque()
-        self.unacknowledged = False
+        self.outstanding = 0
         self._incoming = bytearray()
+
+    @property
+    def agreed(self) -> LinkParameters:
+        """Sizes and windows in force."""
+        return LinkParameters(self._size, self._longest, self._window, self._window_in)
+
+    def negotiate(self, block: bytes) -> LinkParameters:
+        """Adopt and return what this end and the other one can do, which sent `block`, or nothing; what is queued is
+        cut anew. Raises HdlcError for a block that cannot be read."""
+        said = LinkParameters.from_bytes(block) if block else _SILENT
+        agreed = self._proposed.within(said)
+        self._window = agreed.window_sent or self._window
+        self._window_in = agreed.window_received or self._window_in
+        self._longest = agreed.information_received or self._longest
+        self._size = agreed.information_sent or self._size
+        segments, self.queue = self.queue, deque()
+        message = b""
+        for segment in segments:
+            message += segment.data
+            if not segment.more:
+                self.put(message)
+                message = b""
+        return agreed
 
     def put(self, message: bytes) -> None:
         """Queue a message in segments; raises HdlcError when it is empty or too long."""
-        if not 1 <= len(message) <= self._limits.max_message:
-            raise HdlcError(f"a message of {len(message)} octets, allowed are 1 to {self._limits.max_message}")
-        size = self._limits.max_information
+        if not 1 <= len(message) <= self._max_message:
+            raise HdlcError(f"a message of {len(message)} octets, allowed are 1 to {self._max_message}")
+        size = self._size
         for start in range(0, len(message), size):
             self.queue.append(Segment(message[start : start + size], start + size < len(message)))
 
-    def next_frame(self, destination: int, source: int, selector: int) -> Frame:
-        """The first segment of the queue as I frame; it stays there until it is acknowledged."""
-        self.unacknowledged = True
-        segment = self.queue[0]
-        control = Control(FrameKind.I, True, self.send_number, self.receive_number)
-        return Frame(destination, source, selector, control, segment.data, segment.more)
+    def frames(self, destination: int, source: int, selector: int) -> tuple[Frame, ...]:
+        """The first segments of the queue as I frames, as many as the window allows; the last one polls. They stay in
+        the queue until they are acknowledged."""
+        count = self.outstanding = min(self._window, len(self.queue))
+        number, awaited = self.send_number, self.receive_number
+        if count == 1:
+            segment = self.queue[0]
+            control = Control(FrameKind.I, True, number, awaited)
+            return (Frame(destination, source, selector, control, segment.data, segment.more),)
+        return tuple(
+            Frame(
+                destination,
+                source,
+                selector,
+                Control(FrameKind.I, place == count - 1, (number + place) % 8, awaited),
+                segment.data,
+                segment.more,
+            )
+            for place, segment in enumerate(islice(self.queue, count))
+        )
 
     def take_number(self, number: int) -> tuple[Event, ...]:
-        """NR = `number` came: Acknowledged when it completes a message, Rejected when it fits nothing that was sent."""
-        if self.unacknowledged and number == (self.send_number + 1) % 8:
-            self.send_number = number
-            self.unacknowledged = False
-            return () if self.queue.popleft().more else (Acknowledged(),)
-        if number == self.send_number:
+        """NR = `number` came: Acknowledged for each message that it completes, Rejected when it fits nothing that was
+        sent."""
+        taken = (number - self.send_number) % 8
+        if not taken:
             return ()
-        return (Rejected(f"NR={number} acknowledges what was not sent, {self.send_number} is next"),)
+        if taken > self.outstanding:
+            reason = f"NR={number} acknowledges what was not sent, {self.send_number} is next"
+            return (Rejected(reason, RejectCause.BAD_NUMBER),)
+        self.send_number = number
+        self.outstanding -= taken
+        if taken == 1:
+            return () if self.queue.popleft().more else (Acknowledged(),)
+        return tuple([Acknowledged() for _ in range(taken) if not self.queue.popleft().more])
 
     def take_information(self, frame: Frame) -> tuple[Event, ...]:
-        """An I frame came: Information when it completes a message, nothing when it is a repeated one, Unexpected
-        when one before it is missing, Rejected when the message grows too long."""
-        if frame.control.ns == (self.receive_number - 1) % 8:
-            return ()
-        if frame.control.ns != self.receive_number:
-            return (Unexpected(frame, f"I frame numbered {frame.control.ns}, {self.receive_number} was due"),)
-        self.receive_number = (self.receive_number + 1) % 8
+        """An I frame came: Information when it completes a message, Unexpected when its number is none of a window,
+        Rejected when it or its message is too long. One that is repeated, or that others of its window should have
+        come before, counts for nothing: its sender begins again where it is told."""
+        number = self.receive_number
+        if frame.control.ns != number:
+            behind = (number - frame.control.ns) % 8
+            if behind <= self._window_in or 8 - behind < self._window_in:
+                return ()
+            return (Unexpected(frame, f"I frame numbered {frame.control.ns}, {number} was due"),)
+        if len(frame.information) > self._longest:
+            reason = f"{len(frame.information)} octets in an I frame, {self._longest} were agreed"
+            return (Rejected(reason, RejectCause.TOO_LONG),)
+        self.receive_number = (number + 1) % 8
         self._incoming += frame.information
-        if len(self._incoming) > self._limits.max_message:
-            return (Rejected(f"the message is longer than {self._limits.max_message} octets"),)
+        if len(self._incoming) > self._max_message:
+            return (Rejected(f"the message is longer than {self._max_message} octets", RejectCause.TOO_LONG),)
         if frame.segmented:
             return ()
         message = bytes(self._incoming)

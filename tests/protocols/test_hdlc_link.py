@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.protocols.hdlc import Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc_fields import FrameReject
 from devices.protocols.hdlc_link import (
     PRIMARY_COMMANDS,
     PRIMARY_RESPONSES,
@@ -27,6 +27,7 @@ from devices.protocols.hdlc_link import (
     NotReady,
     PrimaryLink,
     PrimaryState,
+    RejectCause,
     Rejected,
     SecondaryLink,
     SecondaryState,
@@ -217,6 +218,56 @@ def test_a_wrong_acknowledgement_is_rejected_by_both_ends() -> None:
     step = wire.secondary.receive(Frame(METER, 1, SAP, Control(FrameKind.RR, nr=5)))
     assert isinstance(step.events[0], Rejected)
     assert step.frames[0].control.kind is FrameKind.FRMR
+    assert FrameReject.from_bytes(step.frames[0].information) == FrameReject(0xB1, 0, 0, RejectCause.BAD_NUMBER)
+
+
+@pytest.mark.parametrize("answer", [FrameKind.FRMR, FrameKind.DM])
+def test_an_unknown_control_octet_is_answered_with_frmr_or_dm(answer: FrameKind) -> None:
+    """FRMR is the answer of the standard, DM that of one public meter firmware (lmn-wired 1.7)."""
+    wire = Wire()
+    wire.secondary = SecondaryLink(METER, SAP, unknown_answer=answer)
+    wire.run(wire.primary.connect())
+    strange = Frame(METER, 1, SAP, Control.from_octet(0xBF))
+    step = wire.secondary.receive(strange)
+    assert [frame.control.kind for frame in step.frames] == [answer]
+    assert step.events == (Rejected("unknown control octet BF", RejectCause.UNKNOWN_CONTROL),)
+    assert wire.secondary.receive(strange).frames[0].control.kind is FrameKind.DM, "there is no link any more"
+    (event,) = wire.primary.receive(step.frames[0]).events
+    assert isinstance(event, Rejected if answer is FrameKind.FRMR else Disconnected)
+    if isinstance(event, Rejected):
+        assert event.cause is RejectCause.UNKNOWN_CONTROL
+        assert event.reason.endswith("unknown control octet BF: unknown control")
+
+
+def test_an_unknown_control_octet_that_does_not_poll_is_not_answered() -> None:
+    link = SecondaryLink(METER, SAP)
+    assert link.receive(Frame(METER, 1, SAP, Control.from_octet(0xAF))).frames == ()
+
+
+def test_an_unknown_control_octet_of_the_meter_is_unexpected_and_changes_nothing() -> None:
+    wire = Wire()
+    wire.run(wire.primary.connect())
+    wire.primary.send(b"request")
+    step = wire.primary.receive(Frame(1, METER, SAP, Control.from_octet(0xBF)))
+    assert isinstance(step.events[0], Unexpected)
+    assert wire.primary.state is PrimaryState.SENDING
+
+
+def test_an_frmr_without_reason_rejects_all_the_same() -> None:
+    wire = Wire()
+    wire.run(wire.primary.connect())
+    (event,) = wire.primary.receive(Frame(1, METER, SAP, Control(FrameKind.FRMR))).events
+    assert event == Rejected("the meter rejected a frame (FRMR)")
+
+
+def test_a_meter_may_say_not_ready_to_every_request_first() -> None:
+    """lmn-wired 1.7: one public meter firmware answers RNR to an I frame, RR when polled."""
+    wire = Wire()
+    wire.secondary = SecondaryLink(METER, SAP, not_ready_first=True)
+    wire.answers[b"request"] = [b"answer"]
+    wire.run(wire.primary.connect())
+    assert wire.run(wire.primary.send(b"request")) == [Acknowledged(), NotReady(), Information(b"answer"), Idle()]
+    assert [frame.control.kind.value for frame in wire.frames[2:]] == ["I", "RNR", "RR", "I", "RR", "RR"]
 
 
 def test_a_repeated_information_frame_is_acknowledged_but_told_once() -> None:
@@ -274,7 +325,13 @@ def test_a_new_snrm_forgets_what_was_queued() -> None:
 
 
 def test_limits_that_cannot_be_are_refused() -> None:
-    for wrong in ({"max_information": 0}, {"max_information": 5000}, {"retries": -1}, {"answer_polls": 0}):
+    for wrong in (
+        {"max_information": 0},
+        {"max_information": 5000},
+        {"retries": -1},
+        {"answer_polls": 0},
+        {"window": 8},
+    ):
         with pytest.raises(HdlcError):
             LinkLimits(**wrong)  # type: ignore[arg-type]
     link = SecondaryLink(METER, SAP)
@@ -297,39 +354,3 @@ def test_every_pair_that_is_not_in_the_tables_leaves_the_state_alone() -> None:
             secondary.state = secondary_state
             assert isinstance(secondary.receive(Frame(METER, 1, SAP, Control(kind))).events[0], Unexpected)
     assert {state for state, command in PRIMARY_COMMANDS if command is Command.CONNECT} == set(PrimaryState)
-
-
-inputs = st.lists(
-    st.one_of(
-        st.sampled_from(["connect", "disconnect", "send", "poll", "timeout"]),
-        st.tuples(
-            st.sampled_from(FrameKind), st.integers(0, 7), st.integers(0, 7), st.binary(max_size=4), st.booleans()
-        ),
-    ),
-    max_size=40,
-)
-
-
-@given(inputs)
-def test_no_sequence_of_inputs_breaks_either_end(given_inputs: list[object]) -> None:
-    primary = PrimaryLink(METER, SAP, LinkLimits(retries=2, answer_polls=3, max_message=12))
-    secondary = SecondaryLink(METER, SAP, LinkLimits(max_message=12))
-    for one in given_inputs:
-        if isinstance(one, tuple):
-            kind, ns, nr, data, more = one
-            control = Control(kind, True, ns, nr)
-            frame = Frame(1, METER, SAP, control, data, more)
-            steps = [primary.receive(frame), secondary.receive(replace(frame, destination=METER, source=1))]
-        elif one == "send":
-            try:
-                steps = [primary.send(b"12345")]
-            except HdlcError:
-                assert primary.state in (PrimaryState.DOWN, PrimaryState.DISCONNECTING)
-                continue
-        else:
-            steps = [getattr(primary, str(one))()]
-        for step in steps:
-            assert len(step.frames) <= 1
-            for frame in step.frames:
-                assert Frame.from_bytes(frame.to_bytes()) == frame
-                assert frame.source != 1 or step.timer is not None
