@@ -10,30 +10,26 @@ from pathlib import Path
 from bench.config import BenchFile
 from bench.emulation import EmulatedGatewayPlug, KnownMeter, Sockets
 from bench.equipment import MainsContact, open_leds, open_mains, open_reference_meter
+from bench.meter_bus import MeterBus
 from bench.records import Records
-from bench.rig import MeterOnBench, Rig
+from bench.rig import Rig
 from bench.scenario.loader import Case
-from bench.scenario.models import GivenMeter
 from bench.store import write_json
 from bench.timeline import Timeline
-from bench.wires import LmnTrace, cable, lmn_port
+from bench.wires import cable, lmn_port, service_port
 from devices.backoffice.time_server import TimeServer
 from devices.clock import Clock
-from devices.errors import BenchError, UsageError
+from devices.errors import BenchError
 from devices.gateway_types.model import GatewayType
 from devices.leds.vcd import VcdWriter
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
-from devices.meters.catalogue import make_meter
-from devices.meters.defaults import LmnDefaults
-from devices.meters.wired_station import WiredStation
 from devices.network.patch_field import FrameSeen, PatchField
 from devices.network.router import Router
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedEdge, LedSource
 from devices.ports.memory import memory_pair
-from devices.protocols.sml.server_id import device_number, server_id
-from devices.rs485.bus import Rs485Bus
+from devices.protocols.libssl import seeded_randomness
 
 
 @asynccontextmanager
@@ -47,6 +43,9 @@ async def open_rig(
     """
     rig = Rig(clock, timeline, case.scenario, product, bench)
     async with AsyncExitStack() as stack:
+        if bench.time == "virtual":
+            # TLS between emulated ends gives the same octets for the same seed; a real device gets real randomness.
+            stack.enter_context(seeded_randomness(random.Random(f"{seed} tls")))
         builder = _Builder(rig, case, folder, random.Random(seed), stack)
         await builder.build()
         try:
@@ -77,12 +76,13 @@ class _Builder:
         self.clock, self.timeline, self.bench = rig.clock, rig.timeline, rig.bench
         self.needs = case.scenario.all_needs()
         self.contact = MainsContact()
-        wired = self.bench.wired_lmn
-        self.lmn_defaults = LmnDefaults().overridden({} if wired is None else wired.assumed)
 
     async def build(self) -> None:
         """Everything that this case needs."""
         if not self.needs:
+            return
+        if self.case.scenario.device is not None:
+            self._service_bench()
             return
         gateway_lmn = self._wired_bus()
         await self._time_server()
@@ -104,65 +104,16 @@ class _Builder:
         if self.bench.wired_lmn is None:
             return memory_pair(self.clock)[1]
         port, gateway_end = lmn_port(self.clock, self.bench.wired_lmn, emulated=self.bench.gateway.emulated)
-        trace = LmnTrace(self.clock, self.folder / "lmn.pcapng")
-        self.stack.callback(trace.close)
-        bus = Rs485Bus(self.clock, port, on_evidence=trace)
-        self.stack.callback(bus.close)
-        for name, given in self.case.scenario.given.meters.items():
-            self._put_meter(bus, name, given)
-        if self.rig.meters:
-            for fact, (value, source, why) in self.lmn_defaults.assumed().items():
-                self.rig.assume(fact, value, source, why)
+        MeterBus(self.rig, self.case, self.folder, self.rng, self.stack).play(port)
         return gateway_end if gateway_end is not None else memory_pair(self.clock)[1]
 
-    def _put_meter(self, bus: Rs485Bus, name: str, given: GivenMeter) -> None:
-        dump = None if given.dump is None else self._recording(given.dump, name)
-        try:
-            meter = make_meter(
-                self.clock,
-                given.type,
-                id=given.id,
-                registers=given.registers,
-                load=given.load,
-                dump=dump,
-                status=given.status,
-                at_end="silent",
-                folder=self.case.source.file.parent,
-            )
-        except UsageError:
-            raise
-        except ValueError as error:
-            place = self.case.source.place(("given", "meters", name))
-            raise UsageError(f"meter {name!r}: {error}", place=place) from None
-
-        def seen(kind: str, data: dict[str, object]) -> None:
-            self.timeline.add("meter", kind, {"meter": name, **data})
-
-        station = WiredStation(
-            self.clock,
-            bus,
-            meter,
-            random.Random(self.rng.getrandbits(32)),
-            name=name,
-            timing=self.lmn_defaults.timing(),
-            limits=self.lmn_defaults.limits(),
-        )
-        station.on_event = seen
-        if not given.plugged:
-            station.plug(False)
-        self.stack.callback(station.close)
-        self.rig.meters[name] = MeterOnBench(
-            station,
-            given.model_copy(update={"dump": None if dump is None else str(dump)}),
-            _device(meter.server_id),
-        )
-
-    def _recording(self, dump: str, name: str) -> Path:
-        path = (self.case.source.file.parent / dump).resolve()
-        if not path.exists():
-            place = self.case.source.place(("given", "meters", name, "dump"))
-            raise UsageError(f"the recording {dump!r} of meter {name!r} is not there", place=place)
-        return path
+    def _service_bench(self) -> None:
+        """The bench in the gateway's place on the bus of the meter under test."""
+        if self.bench.service_adapter is None:
+            return
+        own, meters_end = service_port(self.clock, self.bench.service_adapter)
+        bus = MeterBus(self.rig, self.case, self.folder, self.rng, self.stack)
+        self.rig.fitted_service = bus.serve(own, meters_end)
 
     async def _time_server(self) -> None:
         if self.bench.time_server is None:
@@ -206,8 +157,9 @@ class _Builder:
                 None
                 if meter.given.registration_period is None
                 else int(meter.given.registration_period.total_seconds()),
+                self.rig.key_in_profile(name),
             )
-            for meter in self.rig.meters.values()
+            for name, meter in self.rig.meters.items()
             if meter.given.profile
         ]
         server = self.rig.fitted_time_server
@@ -244,12 +196,3 @@ class _Builder:
         self.stack.callback(watch.close)
         self.stack.callback(leds.subscribe(seen))
         self.rig.fitted_leds = watch
-
-
-def _device(identity: bytes) -> str:
-    """The number of a meter where it stands for exactly these octets, else the octets (older ids begin with 09)."""
-    try:
-        number = device_number(identity)
-        return number if server_id(number) == identity else identity.hex().upper()
-    except ValueError:
-        return identity.hex().upper()

@@ -18,6 +18,7 @@ from devices.errors import Place, UsageError, UsageErrors
 
 if TYPE_CHECKING:
     from devices.power.energy_meter import Quantity
+    from devices.rs485.adapter import AdapterSettings
 
 BUILT_IN = Path(__file__).parent / "benches"
 """Folder of the benches that are named without a path."""
@@ -171,6 +172,20 @@ class GpioLeds(Written):
     debounce: Duration = Field(default="0 s", validate_default=True)
     bias: Literal["as_is", "pull_up", "pull_down", "disabled"] = "as_is"
 
+    @field_validator("lines")
+    @classmethod
+    def _real_lines(cls, value: dict[str, int | str]) -> dict[str, int | str]:
+        if not value:
+            raise ValueError("no LED is sensed: name the lines, such as {PWR: 17, TLS: 27}")
+        first: dict[int | str, str] = {}
+        for led, line in value.items():
+            if isinstance(line, int) and line < 0:
+                raise ValueError(f"{led} cannot be at line {line}: lines count from 0")
+            other = first.setdefault(line, led)
+            if other != led:
+                raise ValueError(f"{led} and {other} are both at line {line}: each LED has its own")
+        return value
+
 
 class Leds(Written):
     """How the LEDs are seen: exactly one of the three."""
@@ -186,18 +201,52 @@ class Leds(Written):
         return self
 
 
-class WiredLmn(Written):
-    """The adapter on the gateway's LMN-1 socket.
+class Rs485Adapter(Written):
+    """An adapter on a meter bus and how its driver is turned on (`devices.rs485.adapter.AdapterSettings`).
 
     Attributes:
-        port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
+        port: device, best its /dev/serial/by-id name.
         baudrate: bits per second.
-        assumed: other values for what the documents leave open about meters, by the name of the default
-            (`devices.meters.defaults.LmnDefaults`).
+        direction: ``auto``: the adapter turns its driver on by itself; ``kernel``: its driver does (TIOCSRS485);
+            ``rts``: the bench does by RTS.
+        rts_level: level of RTS while sending.
+        before_send: from driver on to the first bit.
+        after_send: from the last bit to driver off.
+        echo: the adapter hears itself; exactly what was sent is dropped.
     """
 
     port: str
     baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
+    direction: Literal["auto", "kernel", "rts"] = "auto"
+    rts_level: Literal["high", "low"] = "high"
+    before_send: Duration = Field(default="0 s", validate_default=True)
+    after_send: Duration = Field(default="0 s", validate_default=True)
+    echo: bool = False
+
+    def settings(self) -> AdapterSettings:
+        """As the driver wants it."""
+        from devices.rs485.adapter import AdapterSettings
+
+        return AdapterSettings(
+            self.port,
+            self.baudrate,
+            self.direction,
+            self.rts_level == "high",
+            self.before_send.total_seconds(),
+            self.after_send.total_seconds(),
+            self.echo,
+        )
+
+
+class WiredLmn(Rs485Adapter):
+    """The adapter on the gateway's LMN-1 socket.
+
+    Attributes:
+        port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
+        assumed: other values for what the documents leave open about meters, by the name of the default
+            (`devices.meters.defaults.LmnDefaults`).
+    """
+
     assumed: dict[str, PlainFloat] = Field(default_factory=dict)
 
     @field_validator("assumed")
@@ -212,16 +261,12 @@ class WiredLmn(Written):
         return value
 
 
-class ServiceAdapter(Written):
+class ServiceAdapter(Rs485Adapter):
     """The adapter that takes the gateway's place on a meter's bus.
 
     Attributes:
         port: adapter device; ``memory`` or ``pty``: the cable to emulated meters.
-        baudrate: bits per second.
     """
-
-    port: str
-    baudrate: int = Field(default=921_600, ge=300, le=4_000_000)
 
 
 class TimeServerAt(Written):
@@ -305,6 +350,7 @@ class BenchFile(Written):
             "records": self.maintenance,
             "back_office": self.maintenance,
             "service_adapter": self.service_adapter,
+            "emulated_meter": self.service_adapter if self.service_adapter_emulated else None,
         }
         return frozenset(name for name, part in have.items() if part is not None)
 
@@ -325,6 +371,22 @@ def load_bench(name: str) -> tuple[BenchFile, Source]:
     if not isinstance(source.data, dict):
         raise UsageError("the bench file holds no mapping", place=Place(path, 1), hint="it begins with 'name: ...'")
     try:
-        return BenchFile.model_validate(source.data), source
+        bench = BenchFile.model_validate(source.data)
     except ValidationError as error:
         raise UsageErrors(list(translate(error, source, BenchFile))) from None
+    if bench.leds is not None and bench.leds.recorded is not None and not Path(bench.leds.recorded).is_file():
+        raise UsageError(f"there is no file {bench.leds.recorded!r}", place=source.place(("leds", "recorded")))
+    check_options(bench.gateway.options, source, ("gateway", "options"))
+    return bench, source
+
+
+def check_options(options: dict[str, Any], source: Source, path: tuple[str, ...]) -> None:
+    """UsageError with the place of the first option that an emulated gateway does not take."""
+    if not options:
+        return
+    from bench.emulation import wrong_option
+
+    for name, value in options.items():
+        found = wrong_option(name, value)
+        if found is not None:
+            raise UsageError(found.message, place=source.place((*path, name)), hint=found.hint)

@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from devices.clock import Clock
+from devices.errors import UsageError
 from devices.gateway_types.model import GatewayType
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedSource
-from firmware.config import GatewayCables, GatewayConfig, MeterProfile
+from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.gateway import EmulatedGateway
 from firmware.storage.memory import NonVolatileMemory
 
@@ -38,10 +39,12 @@ class KnownMeter:
     Attributes:
         device: number after DIN 43863-5, or server id in hex.
         registration_period_s: grid of its readings, None for the gateway's default.
+        key: its initial key, 16 octets, with which it is paired and read through TLS; None: it is read in the clear.
     """
 
     device: str
     registration_period_s: int | None = None
+    key: bytes | None = None
 
 
 class EmulatedGatewayPlug:
@@ -68,7 +71,7 @@ class EmulatedGatewayPlug:
         config = GatewayConfig(
             device_id=self.device_id,
             time_server=time_server,
-            meters=tuple(MeterProfile(meter.device) for meter in meters),
+            meters=tuple(_profile(meter) for meter in meters),
             options={**_periods(meters), **_plain(options)},
             lifecycle=lifecycle,
         )
@@ -94,9 +97,45 @@ class EmulatedGatewayPlug:
         self._memory.close()
 
 
+def _profile(meter: KnownMeter) -> MeterProfile:
+    if meter.key is None:
+        return MeterProfile(meter.device)
+    return MeterProfile(meter.device, security="tls", key=meter.key)
+
+
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers with decimals come exact out of a scenario file; the gateway's options are floats."""
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in options.items()}
+
+
+_MAY_BE_NEGATIVE = frozenset({"clock_drift_ppm"})
+_MAY_BE_ZERO = ("_s", "_ppm", "_retries", "_misses", "_readings", "_attempts", "_limit", "_octets")
+"""Endings of options of which zero means "at once", "none" or "off"; periods and capacities are more than zero."""
+_MORE_THAN_ZERO = ("_period_s", "_interval_s", "_pitch_s", "_timeout_s", "_capacity", "_capacity_octets")
+
+
+def wrong_option(name: str, value: Any) -> UsageError | None:
+    """What is wrong with one option of the emulated gateway: its name, its kind or its range; None when it is right."""
+    try:
+        options_from(_plain({name: value}))
+    except UsageError as error:
+        return error
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    if name in _MAY_BE_NEGATIVE:
+        return None
+    least = "zero or more"
+    if name.endswith(_MORE_THAN_ZERO) or not name.endswith(_MAY_BE_ZERO):
+        least = "more than zero"
+    if value < 0 or (value == 0 and least == "more than zero"):
+        return UsageError(f"gateway option {name!r} cannot be {value}", hint=f"it is {least}")
+    if value > MOST:
+        return UsageError(f"gateway option {name!r} cannot be so large", hint=f"at most {MOST:g}")
+    return None
+
+
+MOST = 1e12
+"""No option of the emulated gateway comes near this, in seconds, octets or pieces."""
 
 
 def _periods(meters: Sequence[KnownMeter]) -> dict[str, Any]:

@@ -12,17 +12,22 @@ from bench.config import BenchFile
 from bench.recorded import Expected, read_expected
 from bench.records import Records
 from bench.scenario.models import GivenMeter, Scenario
+from bench.service_bench import ServiceBench
 from bench.timeline import Timeline
 from devices.backoffice.time_server import TimeServer
 from devices.clock import Clock
-from devices.errors import BenchError
+from devices.errors import BenchError, UsageError
 from devices.gateway_types.model import GatewayType
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
+from devices.meters.base_meter import BaseMeter
+from devices.meters.replay_meter import ReplayMeter
+from devices.meters.security import MeterSecurity
 from devices.meters.wired_station import WiredStation
 from devices.network.patch_field import PatchField
 from devices.power.energy_meter import ModbusEnergyMeter
 from devices.power.mains import Mains
+from devices.protocols.key_label import parse_key
 
 D = TypeVar("D")
 
@@ -37,17 +42,23 @@ class Missing(BenchError):
 
 @dataclass
 class MeterOnBench:
-    """A meter that the bench plays.
+    """A meter that the bench plays, or a real one that is the device under test.
 
     Attributes:
-        station: its end of the bus.
+        server_id: by which it is known on the bus.
+        played: its end of the bus; None: a real meter.
         given: what the scenario says of it.
         device: its number, or server id in hex where it has none.
+        security: its keys, certificates and sessions; None: it is read in the clear.
+        meter: the emulated meter itself; None: a real one.
     """
 
-    station: WiredStation
+    server_id: bytes
+    played: WiredStation | None
     given: GivenMeter
     device: str
+    security: MeterSecurity | None = None
+    meter: BaseMeter | ReplayMeter | None = None
 
 
 class Rig:
@@ -78,6 +89,7 @@ class Rig:
         self.assumed: dict[str, tuple[str, str, str]] = {}
         self.meters: dict[str, MeterOnBench] = {}
         self._violation = asyncio.Event()
+        timeline.on_trouble = self._violation.set
         self.fitted_mains: Mains | None = None
         self.fitted_leds: LedWatch | None = None
         self.fitted_time_server: TimeServer | None = None
@@ -85,6 +97,7 @@ class Rig:
         self.fitted_maintenance: MaintenancePort | None = None
         self.fitted_records: Records | None = None
         self.fitted_reference: ModbusEnergyMeter | None = None
+        self.fitted_service: ServiceBench | None = None
 
     @property
     def gateway_type(self) -> GatewayType:
@@ -115,16 +128,56 @@ class Rig:
         return _there(self.fitted_reference, "reference instrument")
 
     @property
+    def service_bench(self) -> ServiceBench:
+        return _there(self.fitted_service, "adapter in a gateway's place")
+
+    @property
     def records(self) -> Records:
         return _there(self.fitted_records, "way to read logs and stored values")
 
     def station(self, meter: str) -> WiredStation:
         """The meter's end of the bus."""
-        return self.meters[meter].station
+        return _there(self.meters[meter].played, f"emulated meter {meter!r}, it is a real one")
+
+    def server_id(self, meter: str) -> bytes:
+        """The octets by which the meter is known on its bus."""
+        return self.meters[meter].server_id
+
+    def label_key(self, meter: str) -> bytes:
+        """The public key on the meter's type plate, X|Y."""
+        emulated = self.service_bench.emulated.get(meter)
+        if emulated is not None:
+            return emulated.label_key
+        written = self.meters[meter].given.label_key
+        if written is None:
+            raise UsageError(f"the key on the label of meter {meter!r} is unknown", hint="label_key under given.meters")
+        return parse_key(written)
 
     def meter_id(self, meter: str) -> str:
         """The number by which the gateway knows the meter."""
         return self.meters[meter].device
+
+    def base_meter(self, meter: str) -> BaseMeter:
+        """The emulated meter itself."""
+        emulated = self.meters[meter].meter
+        if not isinstance(emulated, BaseMeter):
+            raise UsageError(f"meter {meter!r} is no emulated base meter")
+        return emulated
+
+    def security(self, meter: str) -> MeterSecurity:
+        """Keys, certificates and sessions of the meter."""
+        security = self.meters[meter].security
+        if security is None:
+            raise UsageError(f"meter {meter!r} is read in the clear", hint="'security: tls' under given.meters")
+        return security
+
+    def key_in_profile(self, meter: str) -> bytes | None:
+        """The initial key that the gateway is told; None: it is to read the meter in the clear."""
+        on_bench = self.meters[meter]
+        if on_bench.security is None:
+            return None
+        told = on_bench.given.key_in_profile
+        return on_bench.security.initial_key if told is None else bytes.fromhex(told)
 
     def recording(self, meter: str) -> tuple[Expected, ...]:
         """What an independent program read in the recording that the meter replays."""
@@ -143,8 +196,21 @@ class Rig:
             "bench",
             "the meter profile was handed to the emulated gateway directly, not over its WAN",
         )
-        await self.maintenance.do("add_meter_profile", meter=self.meter_id(meter))
+        key = self.key_in_profile(meter)
+        told = {} if key is None else {"key": key.hex(), "security": "tls"}
+        await self.maintenance.do("add_meter_profile", meter=self.meter_id(meter), **told)
         self.timeline.add("wan", "profile_installed", {"meter": meter})
+
+    async def order_crypto_reset(self, meter: str) -> None:
+        """Let the administrator order the gateway to put the meter back to its initial key."""
+        self.assume(
+            "administrator",
+            "maintenance port",
+            "bench",
+            "the order was handed to the emulated gateway directly, not over its WAN",
+        )
+        await self.maintenance.do("crypto_reset", meter=self.meter_id(meter))
+        self.timeline.add("wan", "crypto_reset_ordered", {"meter": meter})
 
     def assume(self, name: str, value: object, source: str, why: str) -> None:
         """Note a fact that this case relies on without certainty; it stands in the report."""
@@ -166,7 +232,8 @@ class Rig:
         self.timeline.add("verdict", "monitor_violated", {"text": text})
 
     def raise_if_violated(self) -> None:
-        """Raise Violated when a monitor was violated."""
+        """Raise Violated when a monitor was violated, BenchError when the evidence can no longer be written."""
+        self.timeline.raise_trouble()
         if self.violated:
             raise Violated(self.violated[0])
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from bench.config import WiredLmn
+from bench.config import ServiceAdapter, WiredLmn
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.ports.base import BytePort, Direction, LineSettings
@@ -14,6 +14,7 @@ from devices.ports.memory import memory_pair
 from devices.ports.pcapng import PcapngWriter
 from devices.ports.pty import pty_pair
 from devices.ports.serial import open_serial
+from devices.rs485.adapter import open_adapter
 
 Cable = Literal["memory", "pty"]
 
@@ -34,7 +35,17 @@ def lmn_port(clock: Clock, lmn: WiredLmn, *, emulated: bool) -> tuple[BytePort, 
             raise BenchError(f"the bus of a real gateway needs an adapter, not {lmn.port!r}")
         # In memory the bus itself keeps the wire's time, in both directions; a pseudo-terminal keeps its own.
         return cable(clock, "pty", "LMN", line) if lmn.port == "pty" else cable(clock, "memory", "LMN", None)
-    return open_serial(lmn.port, line, name="LMN"), None
+    return open_adapter(clock, lmn.settings(), name="LMN"), None
+
+
+def service_port(clock: Clock, adapter: ServiceAdapter) -> tuple[BytePort, BytePort | None]:
+    """The bench's end of the meter's bus, and the emulated meters' end where they are emulated."""
+    line = LineSettings(adapter.baudrate)
+    if adapter.port == "memory":
+        return memory_pair(clock, ("service adapter", "meter bus"))
+    if adapter.port == "pty":
+        return cable(clock, "pty", "service adapter", line)
+    return open_adapter(clock, adapter.settings(), name="service adapter"), None
 
 
 class LmnTrace:

@@ -11,6 +11,7 @@ from devices.errors import UsageError
 from devices.ports.base import BytePort
 
 Lifecycle = Literal["delivered", "operational"]
+Security = Literal["tls", "clear"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,21 @@ class MeterProfile:
         obis: registers to keep, ``1-0:1.8.0*255``; empty: all that the meter sends.
         consumer: whose log gets what happens to this meter.
         name: logical name of the profile; made from the number when empty.
+        key: initial key of the meter, 16 octets, with which it is paired; None: it is not known.
+        security: ``tls``: paired and read through TLS; ``clear``: read in the clear; None: ``tls`` when there is a key.
     """
 
     device_number: str
     obis: tuple[str, ...] = ()
     consumer: str = "consumer-1"
     name: str = ""
+    key: bytes | None = field(default=None, repr=False)
+    security: Security | None = None
+
+    @property
+    def secured(self) -> bool:
+        """Whether the meter is paired and read through TLS."""
+        return self.security == "tls" or (self.security is None and self.key is not None)
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,40 @@ class Options:
     """Longest time for one meter's answer while it keeps saying that it is not ready."""
     poll_pause_s: float = 0.05
     """Pause before a meter that had nothing to say yet is polled again."""
+    slot_tolerance_s: float = 0.004
+    """How far beside its slot the end of an answer to a presence check may lie; further off it does not count. About
+    the guard half of a slot (lmn-wired 1.5); a bench in real time, whose computer is no bus controller, needs more."""
+    lmn_certificate_curve: str = "brainpoolP256r1"
+    """Curve of the certificates that the gateway makes for itself and its meters (wan-core 5.3)."""
+    lmn_certificate_days: float = 7 * 365.0
+    """Life of these certificates (wan-core 5.3, that of a sample)."""
+    lmn_certificate_backdate_s: float = 86_400.0
+    """How long before it is made the validity of a certificate begins, so that no clock thinks it is from tomorrow."""
+    lmn_renewal_days: float = 30.0
+    """How long before their end certificates are replaced by pairing anew, at most a quarter of their life; 0: never
+    by the gateway itself."""
+    lmn_certificate_check_interval_s: float = 3600.0
+    """Time between two looks at the ends of the certificates."""
+    lmn_suites: str = "C023 C024 C02B C02C"
+    """Cipher suites that are offered to meters, in this order (lmn-wired 3.1)."""
+    lmn_session_days: float = 31.0
+    """Longest life of a TLS session with a meter (lmn-wired 3.1)."""
+    lmn_session_octets: int = 5_000_000
+    """Most octets of a TLS session with a meter, both ways (lmn-wired 3.1)."""
+    lmn_keepalive_s: float = 60.0
+    """Time after which an unused link with a TLS session is polled, as meters forget links after 120 s (lmn-wired
+    1.7); 0: never, then there is a handshake for each reading."""
+    lmn_pairing_patience_s: float = 3.0
+    """Longest time for one answer of a meter while it is paired or shakes hands."""
+    lmn_pairing_retry_s: float = 60.0
+    """Time to the next attempt after a failed one, doubled each time."""
+    lmn_pairing_retry_max_s: float = 3600.0
+    """Longest time to the next attempt."""
+    lmn_operational_key: bool = True
+    """Whether a meter gets an operational key after its first pairing (lmn-wired 3.2)."""
+    clear_values_not_for_billing: bool = False
+    """Whether values read in the clear carry bit 1, not for billing. Only data from TLS may be billed (lmn-wired 3.1);
+    off, because a meter that is told to be read in the clear stands for one whose security is not looked at."""
     bus_error_log_interval_s: float = 10.0
     """Least time between two log entries about the same trouble with the same meter."""
     calibration_log_capacity: int = 1000

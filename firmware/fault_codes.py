@@ -29,8 +29,14 @@ BUS_CODES: Mapping[str, int] = {
     "meter_unreachable": 100706,
     "meter_data_invalid": 103106,
     "meter_id_mismatch": 103117,
+    "lmn_tls_failed": 103165,
+    "meter_data_undecryptable": 103106,
+    "meter_telegram_rejected": 103106,
+    "meter_counter_unexpected": 103117,
+    "own_lmn_certificate_ends_soon": 100704,
+    "lmn_certificate_ends_soon": 100705,
 }
-"""Trouble with a wired meter -> code."""
+"""Trouble with a wired meter -> code; what has none of its own has that of the frame it came in (assumed)."""
 
 START_AFTER_POWER_LOSS = 1900602
 """The supply had failed."""
@@ -43,5 +49,11 @@ BUS_EVENTS: Mapping[str, tuple[str, ...]] = {
     "hdlc_not_ready": ("metering_warning",),
     "hdlc_read_timeout": ("metering_warning",),
     "meter_id_mismatch": ("metering_warning",),
+    "lmn_tls_failed": ("metering_warning",),
+    "meter_data_undecryptable": ("meter_data_undecryptable", "metering_warning"),
+    "meter_telegram_rejected": ("meter_telegram_rejected", "metering_warning"),
+    "meter_counter_unexpected": ("meter_counter_unexpected", "metering_warning"),
+    "own_lmn_certificate_ends_soon": ("metering_warning",),
+    "lmn_certificate_ends_soon": ("metering_warning",),
 }
 """Trouble with a wired meter -> events that tell it, the first that the product has; none: our own message."""

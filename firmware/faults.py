@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from devices.errors import UsageError
-from firmware.config import MeterProfile
+from firmware.config import MeterProfile, Security
 from firmware.logs.book import LogBook
 from firmware.maintenance import Answer, Command, Parameter, Refusal
 from firmware.metering.values import as_rows, read
@@ -81,8 +81,11 @@ class FaultPort:
                     "obis": Parameter((list,)),
                     "consumer": _text(required=False),
                     "name": _text(required=False),
+                    "key": _text(required=False),
+                    "security": _text("tls", "clear", required=False),
                 },
             ),
+            "crypto_reset": Command(self.crypto_reset, {"meter": _text()}),
             "overload_bus": Command(self.overload_bus, {"on": _SWITCH}),
             "set_rtc": Command(
                 self.set_rtc, {"offset_s": Parameter(_NUMBER), "time": _text(required=False), "dead": flag}
@@ -204,9 +207,12 @@ class FaultPort:
         self._plant(f"{which}_certificate_expired", True)
         return {}
 
-    def renew_certificate(self, which: str = "lmn") -> Answer:
-        """The administrator has put in a new certificate for meters."""
+    async def renew_certificate(self, which: str = "lmn") -> Answer:
+        """The administrator orders new certificates for meters and gateway, or has dealt with the planted defect."""
         self._unit.memory.plant_fault(f"{which}_certificate_expired", None)
+        session = self._session()
+        if session is not None and session.phase == "ready":
+            await session.lmn.renew_certificates()
         return self.clear_cause(f"{which}_certificate_expired") if self._session() is not None else {}
 
     def boot_check_fails(self, times: int = 1) -> Answer:
@@ -259,14 +265,27 @@ class FaultPort:
         return answer
 
     async def add_meter_profile(
-        self, meter: str, obis: list[Any] | None = None, consumer: str = "consumer-1", name: str = ""
+        self,
+        meter: str,
+        obis: list[Any] | None = None,
+        consumer: str = "consumer-1",
+        name: str = "",
+        key: str | None = None,
+        security: Security | None = None,
     ) -> Answer:
-        """The administrator installs a meter profile."""
-        profile = MeterProfile(meter, tuple(str(one) for one in obis or ()), consumer, name)
+        """The administrator installs a meter profile; `key` is the initial key in hex."""
+        profile = MeterProfile(
+            meter, tuple(str(one) for one in obis or ()), consumer, name, _octets("key", key), security
+        )
         active(profile)
         session = self._ready()
         session.profiles.add(profile)
         await session.writer.flush()
+        return {}
+
+    async def crypto_reset(self, meter: str) -> Answer:
+        """The administrator orders a meter back to its initial key, and to be paired again; the order is stored."""
+        await self._ready().lmn.order_crypto_reset(meter)
         return {}
 
     def set_rtc(self, offset_s: float | None = None, time: str | None = None, dead: bool = False) -> Answer:
@@ -358,6 +377,7 @@ class FaultPort:
             "time": iso(session.own.now_us()),
             "time_state": session.time.state.value,
             "addressed": [one.device_id.hex() for one in session.lmn.present],
+            "meters": session.lmn.shown(),
             "profiles": sorted(session.registration.profiles),
             "storage_used": session.room.used,
             "updating": session.installer.running,
@@ -368,6 +388,13 @@ class FaultPort:
 def _share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise UsageError(f"{name!r} is a share of the capacity from 0 to 1, not {value}")
+
+
+def _octets(name: str, text: str | None) -> bytes | None:
+    try:
+        return None if text is None else bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(f"{name!r} is {text!r}", hint="octets as hexadecimal digits") from None
 
 
 def _instant(text: str) -> int:

@@ -10,6 +10,7 @@ from devices.gateway_types.model import GatewayType
 from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.faults import FaultPort
 from firmware.leds import LedPanel
+from firmware.lmn.certificates import CertificateRules, tls_settings
 from firmware.maintenance import MaintenanceServer
 from firmware.own_clock import RealTimeClock
 from firmware.product import Product
@@ -52,6 +53,8 @@ class EmulatedGateway:
         product = Product(gateway_type)
         config = config or GatewayConfig()
         options = options_from(config.options)
+        tls_settings(options)
+        CertificateRules.of(options, None)
         for profile in config.meters:
             active(profile)
         self.leds = LedPanel(clock, product.lines)

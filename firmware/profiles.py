@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from devices.errors import UsageError
 from devices.protocols.sml.errors import SmlError
 from devices.protocols.sml.obis import format_obis, parse_obis
 from devices.protocols.sml.server_id import server_id
+from devices.protocols.sym import KEY_OCTETS
+from devices.protocols.sym_message import SERVER_ID_OCTETS
 from firmware.config import MeterProfile
 from firmware.control import Control
 from firmware.metering.registration import ActiveProfile, Registration
@@ -34,6 +37,8 @@ class Profiles:
         self._writer = writer
         self._registration = registration
         self._added: list[dict[str, Any]] = unit.memory.setting(STORED, [])
+        self.on_added: Callable[[], None] = lambda: None
+        """A profile was put in force while the gateway runs."""
 
     def load(self) -> None:
         """Put in force what is configured (operational gateways) and what was added before."""
@@ -51,16 +56,27 @@ class Profiles:
             "obis": list(profile.obis),
             "consumer": profile.consumer,
             "name": profile.name,
+            "key": None if profile.key is None else profile.key.hex(),
+            "security": profile.security,
         }
         self._added = [one for one in self._added if one["device_number"] != profile.device_number] + [stored]
         self._writer.put([setting_statement(STORED, self._added)])
         self._registration.add(ready)
+        self.on_added()
         self._control.event("meter_profile_added", profile=profile.name or f"meter-{ready.meter}")
         self._control.event("meter_added", meter=ready.meter, consumer=profile.consumer)
 
 
 def _profile(stored: dict[str, Any]) -> MeterProfile:
-    return MeterProfile(stored["device_number"], tuple(stored["obis"]), stored["consumer"], stored["name"])
+    key = stored.get("key")
+    return MeterProfile(
+        stored["device_number"],
+        tuple(stored["obis"]),
+        stored["consumer"],
+        stored["name"],
+        None if key is None else bytes.fromhex(key),
+        stored.get("security"),
+    )
 
 
 def active(profile: MeterProfile) -> ActiveProfile:
@@ -82,4 +98,8 @@ def active(profile: MeterProfile) -> ActiveProfile:
         obis = frozenset(format_obis(parse_obis(one)) for one in profile.obis)
     except SmlError as error:
         raise UsageError(f"meter profile {number}: {error}") from error
-    return ActiveProfile(profile.device_number, identity, obis, profile.consumer)
+    if profile.secured and len(identity) != SERVER_ID_OCTETS:
+        raise UsageError(f"meter profile {number}: only ids of {SERVER_ID_OCTETS} octets can be paired")
+    if profile.key is not None and len(profile.key) != KEY_OCTETS:
+        raise UsageError(f"meter profile {number}: an initial key has {KEY_OCTETS} octets, not {len(profile.key)}")
+    return ActiveProfile(profile.device_number, identity, obis, profile.consumer, profile.secured, profile.key)

@@ -80,6 +80,7 @@ class Session:
         )
         self.lmn.profiles = lambda: self.registration.profiles
         self.profiles = Profiles(unit, self.control, self.writer, self.registration)
+        self.profiles.on_added = self.lmn.profiles_changed
         self.room = StorageRoom(unit, self.control, self.writer)
         self.separation = SeparationWatch(unit, self.control)
         self.selftest = SelfTest(unit, self.control, self.own, self.writer, self.separation, self.restart)

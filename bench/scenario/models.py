@@ -28,10 +28,14 @@ CAPABILITIES = {
     "records": "the gateway's logs and stored values can be read",
     "reference_meter": "a reference instrument measures the mains",
     "service_adapter": "an adapter on a meter's bus takes the place of the gateway",
+    "emulated_meter": "the meter under test is emulated, so that test firmware and faults can be brought into it",
     "emulated": "the gateway is emulated, so that faults can be made inside it",
 }
 """What a bench can do, by the name under which scenarios need it."""
 
+_KEY = re.compile(r"[0-9A-Fa-f]{32}\Z")
+DEFAULT_SECURITY = "tls"
+"""How meters are read when a scenario does not say."""
 _SERVER_ID = re.compile(r"(?:[0-9A-Fa-f]{2}){6,14}\Z")
 _NUMBER_AND_UNIT = re.compile(r"[+-]?\d+(\.\d+)?\s*[^\d\s.]+\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
@@ -64,6 +68,12 @@ class GivenMeter(Written):
         profile: whether the gateway knows the meter from the begin.
         plugged: whether it is on the bus from the begin.
         registration_period: how often the gateway stores its registers.
+        security: ``tls``: it is paired and read through TLS; ``clear``: it is read in the clear (a replay always is).
+        key: its initial key, 32 hex digits; made from its id unless given.
+        key_in_profile: the initial key that the gateway is told, when that is another one.
+        suite: cipher suite that it takes, as C023.
+        log_capacity: entries that fit into the update log of an emulated SMARTY BZ-PLUS v2.
+        label_key: public key on the type plate of a real one, 128 hex digits.
     """
 
     type: Literal["base_meter", "smarty_bz_plus_v2", "replay"] = "base_meter"
@@ -76,6 +86,29 @@ class GivenMeter(Written):
     profile: bool = True
     plugged: bool = True
     registration_period: Duration | None = None
+    security: Literal["tls", "clear"] | None = None
+    key: str | None = None
+    key_in_profile: str | None = None
+    suite: Literal["C023", "C024", "C02B", "C02C"] = "C023"
+    log_capacity: int | None = Field(default=None, ge=1, le=1000)
+    label_key: str | None = None
+
+    @property
+    def secured(self) -> bool:
+        """Whether the meter takes part in pairing and TLS."""
+        return (self.security or DEFAULT_SECURITY) == "tls" and self.type != "replay"
+
+    @field_validator("key", "key_in_profile")
+    @classmethod
+    def _hex_key(cls, value: str | None) -> str | None:
+        if value is not None and not _KEY.match(value):
+            raise ValueError("an initial key has 32 hex digits")
+        return value
+
+    @field_validator("suite", mode="before")
+    @classmethod
+    def _suite(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
 
     @field_validator("id")
     @classmethod
@@ -89,6 +122,8 @@ class GivenMeter(Written):
     def _registers(cls, value: dict[str, str]) -> dict[str, str]:
         for code, begin in value.items():
             parse_obis(code)
+            if begin.startswith("-"):
+                raise ValueError(f"register {code} begins at {begin!r}: a register counts up from zero")
             if begin != "load" and not _NUMBER_AND_UNIT.match(begin):
                 raise ValueError(f"register {code} begins at {begin!r}: write it like '12345.6 kWh'")
         return value
@@ -106,6 +141,12 @@ class GivenMeter(Written):
             raise ValueError("a meter of type replay needs a 'dump', and no other type has one")
         if self.type != "replay" and self.id is None:
             raise ValueError("the meter needs an 'id', such as 1SAG0021061001")
+        if self.type != "smarty_bz_plus_v2" and (self.log_capacity is not None or self.label_key is not None):
+            raise ValueError("only a smarty_bz_plus_v2 has an update log")
+        if self.type == "replay" and self.security == "tls":
+            raise ValueError("a recording is replayed in the clear: leave 'security' away")
+        if not self.secured and (self.key is not None or self.key_in_profile is not None):
+            raise ValueError("only a meter with 'security: tls' has a key")
         if self.type == "replay" and (self.registers or self.load is not None):
             raise ValueError("a replay meter has the registers of its dump: leave 'registers' and 'load' away")
         return self
@@ -131,6 +172,18 @@ class Given(Written):
     gateway: GivenGateway = GivenGateway()
     meters: dict[str, GivenMeter] = Field(default_factory=dict)
     time_server: GivenTimeServer = GivenTimeServer()
+
+    @field_validator("meters")
+    @classmethod
+    def _different(cls, value: dict[str, GivenMeter]) -> dict[str, GivenMeter]:
+        first: dict[str, str] = {}
+        for name, meter in value.items():
+            if meter.id is None:
+                continue
+            other = first.setdefault(meter.id.upper(), name)
+            if other != name:
+                raise ValueError(f"{name!r} and {other!r} have the same id {meter.id}: each meter has its own")
+        return value
 
     @field_validator("time")
     @classmethod

@@ -1,6 +1,19 @@
 """The vocabulary of the scenario language, one file per theme; importing this package registers all of it."""
 
-from bench.steps import gateway, leds, lmn, logs, power, reference, time, values
+from bench.steps import gateway, leds, lmn, logs, meters, power, reference, service, time, values
 from bench.steps.base import REGISTRY, Step
 
-__all__ = ["REGISTRY", "Step", "gateway", "leds", "lmn", "logs", "power", "reference", "time", "values"]
+__all__ = [
+    "REGISTRY",
+    "Step",
+    "gateway",
+    "leds",
+    "lmn",
+    "logs",
+    "meters",
+    "power",
+    "reference",
+    "service",
+    "time",
+    "values",
+]

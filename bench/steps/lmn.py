@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,7 @@ from bench.expect import Condition, Look, Outcome, Truth
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
+from devices.protocols.hdlc import Selector
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -70,12 +72,83 @@ class _ReadCount:
         return Look(Truth.YES if number in self.count else Truth.NO, f"read {times}")
 
 
+@dataclass(frozen=True)
+class _Paired:
+    meter: str
+    wanted: bool
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"meter {self.meter} {'holds' if self.wanted else 'holds no'} certificates from a pairing"
+
+    async def look(self, rig: Rig) -> Look:
+        paired = rig.security(self.meter).paired
+        return Look(Truth.YES if paired == self.wanted else Truth.NO, "paired" if paired else "not paired")
+
+
+@dataclass(frozen=True)
+class _Secured:
+    meter: str
+    wanted: bool
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"meter {self.meter} {'has' if self.wanted else 'has no'} TLS session with the gateway"
+
+    async def look(self, rig: Rig) -> Look:
+        secured = rig.security(self.meter).secured
+        return Look(Truth.YES if secured == self.wanted else Truth.NO, "a session" if secured else "no session")
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """Something happened to a meter so and so often since the case began."""
+
+    meter: str
+    event: str
+    what: str
+    count: Count
+    selector: int | None = None
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"meter {self.meter} has seen {self.count.of(self.what, self.what + 's')}"
+
+    async def look(self, rig: Rig) -> Look:
+        only = {} if self.selector is None else {"selector": self.selector}
+        number = len(rig.timeline.select("meter", self.event, meter=self.meter, **only))
+        return Look(Truth.YES if number in self.count else Truth.NO, f"{number} so far")
+
+
+@dataclass(frozen=True)
+class _ReadInClear:
+    meter: str
+    wanted: bool
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"meter {self.meter} is {'' if self.wanted else 'not '}asked for its registers in the clear"
+
+    async def look(self, rig: Rig) -> Look:
+        asked = rig.timeline.select("meter", "request", meter=self.meter, selector=int(Selector.COSEM_CLEAR))
+        seen = "not asked in the clear" if not asked else f"asked in the clear at {asked[-1].t:.3f} s"
+        return Look(Truth.YES if bool(asked) == self.wanted else Truth.NO, seen)
+
+
 class LmnStep(ExpectingStep):
     """Expect what a meter saw on the bus, or change its wires.
 
     Attributes:
         meter: name under ``given.meters``.
         addressed: whether the gateway has listed the meter with its HDLC address.
+        paired: whether the meter holds certificates from a pairing.
+        secured: whether a TLS session stands.
+        clear: whether its registers were asked for in the clear since the case began.
+        pairings: how often it was paired since the case began.
+        resets: how often it went back to its initial key since the case began.
+        sym_requests: how many requests of the pairing it was sent since the case began.
+        tls_requests: how many flights and requests through TLS it was sent since the case began.
+        struck: how often a fault that was set on it has struck since the case began.
         read: how often its registers were read since this step began.
         played: whether a replaying meter has given all that it has recorded.
         plugged: connect it to the bus or disconnect it.
@@ -89,6 +162,14 @@ class LmnStep(ExpectingStep):
 
     meter: str
     addressed: bool | None = None
+    paired: bool | None = None
+    secured: bool | None = None
+    clear: bool | None = None
+    pairings: Counted | None = None
+    resets: Counted | None = None
+    sym_requests: Counted | None = None
+    tls_requests: Counted | None = None
+    struck: Counted | None = None
     read: Counted | None = None
     played: Literal[True] | None = None
     plugged: bool | None = None
@@ -97,13 +178,9 @@ class LmnStep(ExpectingStep):
 
     @model_validator(mode="after")
     def _one_thing(self) -> LmnStep:
-        said = [
-            name
-            for name in ("addressed", "read", "played", "plugged", "power", "silent")
-            if getattr(self, name) is not None
-        ]
+        said = [name for name in _THINGS if getattr(self, name) is not None]
         if len(said) != 1:
-            raise ValueError("say exactly one of addressed, read, played, plugged, power, silent")
+            raise ValueError(f"say exactly one of {', '.join(_THINGS)}")
         if self.read is not None and self.read.most is not None and self.within is None:
             raise ValueError(f"'read: {self.read}' needs 'within': for so long the requests are counted")
         if self._acts and (self.within is not None or self.hold is not None):
@@ -112,7 +189,7 @@ class LmnStep(ExpectingStep):
 
     @property
     def watchable(self) -> bool:
-        return self.addressed is not None
+        return any(getattr(self, name) is not None for name in _STATES)
 
     @property
     def _acts(self) -> bool:
@@ -122,11 +199,23 @@ class LmnStep(ExpectingStep):
         problems = unknown_meter(self.meter, scenario)
         if not problems and self.played and scenario.given.meters[self.meter].dump is None:
             problems.append(f"meter {self.meter!r} replays no dump")
+        security = any(
+            getattr(self, name) is not None
+            for name in ("paired", "secured", "pairings", "resets", "sym_requests", "tls_requests")
+        )
+        if not problems and security and not scenario.given.meters[self.meter].secured:
+            problems.append(f"meter {self.meter!r} is read in the clear: give it 'security: tls'")
         return problems
 
     def condition(self) -> Condition:
-        if self.addressed is not None:
-            return _Addressed(self.meter, self.addressed)
+        for name, state in _STATES.items():
+            wanted = getattr(self, name)
+            if wanted is not None:
+                return state(self.meter, wanted)
+        for name, (event, what, selector) in _COUNTS.items():
+            count = getattr(self, name)
+            if count is not None:
+                return _Happened(self.meter, event, what, count, selector)
         if self.played is not None:
             return _PlayedOut(self.meter)
         assert self.read is not None
@@ -165,6 +254,26 @@ class LmnStep(ExpectingStep):
         return Outcome(Verdict.NONE)
 
 
+_STATES: Final[dict[str, Callable[[str, bool], Condition]]] = {
+    "addressed": _Addressed,
+    "paired": _Paired,
+    "secured": _Secured,
+    "clear": _ReadInClear,
+}
+"""What can be expected to be so, or not to be so."""
+
+_COUNTS: Final[dict[str, tuple[str, str, int | None]]] = {
+    "pairings": ("paired", "pairing", None),
+    "resets": ("crypto_reset", "crypto reset", None),
+    "sym_requests": ("request", "pairing request", int(Selector.SYM)),
+    "tls_requests": ("request", "TLS request", int(Selector.TLS_COSEM)),
+    "struck": ("fault", "fault", None),
+}
+"""What can be counted: event of the meter, its name, and the selector where it happens."""
+
+_THINGS: Final = (*_STATES, *_COUNTS, "read", "played", "plugged", "power", "silent")
+
+
 async def _expect_reads(step: LmnStep, rig: Rig) -> Outcome:
     """Count from the begin of this step; an upper bound is judged when the time is up, not before."""
     from bench.expect import expect
@@ -180,10 +289,11 @@ async def _expect_reads(step: LmnStep, rig: Rig) -> Outcome:
 
 
 class BackOfficeStep(Step):
-    """What the administrator does with the gateway.
+    """What the administrator does with the gateway: exactly one of these.
 
     Attributes:
         install_profile: kind of profile.
+        crypto_reset: let the gateway put the meter back to its initial key.
         meter: the meter that it is about (written ``for``).
     """
 
@@ -191,15 +301,27 @@ class BackOfficeStep(Step):
     doc: ClassVar[str] = "act as the gateway's administrator"
     base_needs: ClassVar[frozenset[str]] = frozenset({"back_office"})
 
-    install_profile: Literal["meter"]
+    install_profile: Literal["meter"] | None = None
+    crypto_reset: Literal[True] | None = None
     meter: str = Field(alias="for")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> BackOfficeStep:
+        if (self.install_profile is None) == (self.crypto_reset is None):
+            raise ValueError("say either install_profile or crypto_reset")
+        return self
 
     def check(self, scenario: Scenario) -> list[str]:
         return unknown_meter(self.meter, scenario)
 
     def sentence(self) -> str:
+        if self.crypto_reset:
+            return f"The administrator orders a crypto reset of meter {self.meter}."
         return f"The administrator installs a meter profile for {self.meter}."
 
     async def run(self, rig: Rig) -> Outcome:
+        if self.crypto_reset:
+            await rig.order_crypto_reset(self.meter)
+            return Outcome(Verdict.NONE, seen="order accepted")
         await rig.install_meter_profile(self.meter)
         return Outcome(Verdict.NONE, seen="profile accepted")

@@ -49,9 +49,14 @@ def open_serial(
         BenchError: there is no such port (with the ports that there are), it is in use, or not permitted.
     """
     line = line or LineSettings()
+    return SerialPort(open_device(path, line, exclusive), name or port_name(path), line)
+
+
+def open_device(path: str | Path, line: LineSettings, exclusive: bool = True) -> serial.Serial:
+    """The open and configured device at `path`, for a port to take over; see `open_serial`."""
     pseudo = is_pseudo_terminal(path)
     try:
-        device = serial.Serial(
+        return serial.Serial(
             str(path),
             baudrate=line.baudrate,
             bytesize=serial.EIGHTBITS if pseudo else line.data_bits,
@@ -63,7 +68,11 @@ def open_serial(
         )
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise _cannot_open(path, error) from error
-    return SerialPort(device, name or ("pty" if pseudo else str(path)), line)
+
+
+def port_name(path: str | Path) -> str:
+    """How a port is called in messages and evidence: its path, or "pty" for a pseudo-terminal."""
+    return "pty" if is_pseudo_terminal(path) else str(path)
 
 
 def is_pseudo_terminal(path: str | Path) -> bool:

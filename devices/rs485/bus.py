@@ -12,7 +12,9 @@ Octets are heard when their last bit is on the wire. Two kinds of port are told 
 * The port takes time itself (real adapter, pseudo-terminal, memory pair with line settings): what comes out of it
   has just been on the wire, so it occupies the time before. What a station sends is passed on in groups of
   ``GROUP_OCTETS``, each when it is over on the bus, so that the wire is not paid for twice: the gateway hears
-  the end one group (0.17 ms at 921 600 Bd) later than the stations do.
+  the end one group (0.17 ms at 921 600 Bd) later than the stations do. A port whose attribute ``whole`` is true, as
+  that of a real adapter, gets each transmission in one piece instead, when it is over on the bus: gaps within a frame
+  and a driver that lets go between two groups would be worse than a frame's time of delay.
 """
 
 from __future__ import annotations
@@ -119,6 +121,7 @@ class Rs485Bus:
         self._octet_s = self.line.seconds(1)
         self._port: BytePort | None = port
         self._paces = getattr(port, "line", None) is not None if port_paces is None else port_paces
+        self._whole = bool(getattr(port, "whole", False))
         self._places: dict[str, _Place] = {}
         self._active: list[_Transmission] = []
         self._recent: deque[_Transmission] = deque(maxlen=_RECENT)
@@ -236,7 +239,7 @@ class Rs485Bus:
 
     def _arm(self, transmission: _Transmission) -> None:
         whole = len(transmission.octets)
-        if self._paces and transmission.source != GATEWAY:
+        if self._paces and not self._whole and transmission.source != GATEWAY:
             ready = min(whole, transmission.passed_on + GROUP_OCTETS)
         else:
             ready = whole

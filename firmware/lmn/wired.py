@@ -81,6 +81,7 @@ class WiredBus:
         self._clock = clock
         self._options = options
         self._frames: dict[str, Frame] = {}
+        self._slots_from = 0.0
 
     @property
     def present(self) -> list[Station]:
@@ -115,9 +116,11 @@ class WiredBus:
             else:
                 self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in an invitation")
 
+        told = frozenset(self.stations)
         await self._broadcast("invite", Selector.ADDRESSING, take)
         changed = False
         for record in answers:
+            self._judge(record, told)
             changed = self._accept(record) or changed
         if changed:
             self._list_changed()
@@ -127,12 +130,21 @@ class WiredBus:
         if not self.stations:
             return
         seen: set[int] = set()
+        slots = {address: slot for slot, address in enumerate(self.stations)}
 
         def take(frame: Frame) -> None:
             if frame.selector == Selector.PRESENCE and frame.control.kind is FrameKind.UI:
                 for record in self._one_record(frame):
                     station = self.stations.get(frame.source)
-                    if station is not None and station.device_id == record.device_id:
+                    if station is None or station.device_id != record.device_id:
+                        self.on_error(
+                            "unexpected", frame.source, f"{record.device_id.hex()} does not have this address"
+                        )
+                    elif not self._in_slot(slots[frame.source]):
+                        self.on_error("unexpected", frame.source, "an answer to a presence check out of its slot")
+                    elif frame.source in seen:
+                        self.on_error("unexpected", frame.source, "two answers to one presence check")
+                    else:
                         seen.add(frame.source)
             else:
                 self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in a presence check")
@@ -169,8 +181,29 @@ class WiredBus:
             )
             frame = self._frames[what] = Frame(ALL_STATIONS, GATEWAY, selector, _UI, records)
         window_s = self._options.slot_count * self._options.slot_pitch_s
+        self._slots_from = self._clock.seconds() + self.master.seconds(frame)
         # Meters that answer an invitation in the same slot spoil each other's frames: no error.
         await self.master.broadcast(frame, window_s, take, forgiving=what == "invite")
+
+    def _in_slot(self, slot: int) -> bool:
+        """Whether a frame that ends now began in `slot`, counted from 0, give or take the tolerance."""
+        pitch_s, tolerance_s = self._options.slot_pitch_s, self._options.slot_tolerance_s
+        since_s = self._clock.seconds() - self._slots_from
+        return slot * pitch_s - tolerance_s <= since_s <= (slot + 1) * pitch_s + tolerance_s
+
+    def _judge(self, record: StationRecord, told: frozenset[int]) -> None:
+        """Tell of an address that no meter may choose: out of bounds, or that of another one on the list it heard.
+
+        Two meters that choose the same free address at the same time do nothing wrong.
+        """
+        holder = self.stations.get(record.address)
+        if not FIRST_METER <= record.address <= LAST_METER:
+            reason = f"{record.device_id.hex()} chose the address {record.address:#04x}, which no meter may have"
+        elif record.address in told and holder is not None and holder.device_id != record.device_id:
+            reason = f"{record.device_id.hex()} chose the address {record.address:#04x} of {holder.device_id.hex()}"
+        else:
+            return
+        self.on_error("unexpected", record.address, reason)
 
     def _wrong(self, kind: str, address: int | None, reason: str) -> None:
         self.on_error(kind, address, reason)

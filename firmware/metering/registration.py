@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from firmware.config import Options
@@ -38,12 +38,16 @@ class ActiveProfile:
         server_id: what identifies it on the bus.
         obis: registers to keep; empty: all.
         consumer: whose log it belongs to.
+        secured: whether it is paired and read through TLS.
+        key: its initial key, None: not known.
     """
 
     meter: str
     server_id: bytes
     obis: frozenset[str]
     consumer: str
+    secured: bool = False
+    key: bytes | None = field(default=None, repr=False)
 
 
 class Host(Protocol):
@@ -170,13 +174,13 @@ class Registration:
             self._spawn(self._register(grid_s))
 
     async def _register(self, grid_s: int) -> None:
-        """Read all meters for one instant; what a change of state forbids to store meanwhile is a gap later on."""
+        """Read all meters for one instant; what a change of state forbids to store meanwhile is a gap later on.
+
+        All are read at the same time: one that is slow takes nothing from the time of the others.
+        """
         try:
-            readings = []
-            for profile in tuple(self.profiles.values()):
-                last = self._last.get(profile.meter)
-                if last is None or last < grid_s:
-                    readings.append(await self._one(profile, grid_s))
+            due = [one for one in self.profiles.values() if self._last.get(one.meter, grid_s - 1) < grid_s]
+            readings = list(await asyncio.gather(*(self._one(profile, grid_s) for profile in due)))
             if readings and self._host.may_capture():
                 self._store(readings)
                 await self._writer.flush()
@@ -192,7 +196,10 @@ class Registration:
         if entries is None or captured_us > grid_s * 1_000_000 + self._options.receive_window_s * 1e6:
             status = combined(self._host.marks() | {GatewayBit.NO_VALUE}, None)
             return Reading(profile.meter, grid_s, None, str(status))
-        status = combined(self._host.marks(), status_register(entries))
+        marks = self._host.marks()
+        if self._options.clear_values_not_for_billing and not profile.secured:
+            marks |= {GatewayBit.NOT_FOR_BILLING}
+        status = combined(marks, status_register(entries))
         self._meter_status(profile, status)
         kept = entries
         if profile.obis:
