@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import os
 import signal
 import sys
@@ -13,7 +15,8 @@ from typing import Any, NoReturn
 from bench.verdict import EXIT_BENCH, EXIT_INTERRUPTED, EXIT_USAGE
 
 EPILOG = """exit codes: 0 all passed; 1 something failed or could not be decided; 2 wrong use, a mistake in a file, or
-nothing was judged; 3 trouble with the bench; 130 interrupted"""
+something was not judged; 3 trouble with the bench; 130 interrupted (143 by SIGTERM, 129 by SIGHUP); 141 nobody reads
+the output any more"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,10 +31,42 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit code."""
+    if sys.stdout is None or sys.stderr is None:
+        if sys.stderr is not None:
+            print("smgw-bench: bench trouble: the standard output is closed", file=sys.stderr)
+        return EXIT_BENCH
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no umlauts is no reason to fail
+            stream.reconfigure(errors="replace")
+    try:
+        return _command(argv)
+    except KeyboardInterrupt:
+        print("smgw-bench: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
+        _discard_output()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        _discard_output()
+        print(f"smgw-bench: bench trouble: {_told(error)}", file=sys.stderr)
+        return EXIT_BENCH
+
+
+def _discard_output() -> None:
+    """What still waits to be written goes nowhere, so that the interpreter does not fail on it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror or error} (output)"
+
+
+def _command(argv: Sequence[str] | None) -> int:
     from devices.errors import BenchError, UsageError, UsageErrors
 
-    arguments = _parser().parse_args(argv)
     try:
+        arguments = _parser().parse_args(argv)
         code: int = arguments.command(arguments)
         sys.stdout.flush()
     except UsageErrors as errors:
@@ -44,16 +79,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchError as error:
         print(f"smgw-bench: bench trouble: {error}", file=sys.stderr)
         return EXIT_BENCH
-    except KeyboardInterrupt:
-        print("smgw-bench: interrupted", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
     return code
 
 
+def _named(text: str) -> Path:
+    """A path that somebody wrote: an empty one is no name of the folder in which we are."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no file or folder")
+    return Path(text)
+
+
 def _parser() -> argparse.ArgumentParser:
+    from bench.tools.arguments import add_tools
+
     parser = _Parser(
         prog="smgw-bench",
         description="Test bench for German smart meter gateways.",
@@ -69,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     _schema_command(commands)
     _report_command(commands)
     _decode_command(commands)
+    add_tools(commands)
     return parser
 
 
@@ -85,9 +124,9 @@ def _run_command(commands: argparse._SubParsersAction[_Parser]) -> None:
     run = commands.add_parser("run", help="run scenarios on a bench and write a report", epilog=EPILOG)
     _selection(run)
     run.add_argument("--bench", default=None, metavar="NAME|FILE", help="bench to run on (default: emulated)")
-    run.add_argument("--out", type=Path, metavar="DIR", help="run folder (default: runs/ and the time of day)")
+    run.add_argument("--out", type=_named, metavar="DIR", help="run folder (default: runs/ and the time of day)")
     run.add_argument(
-        "--resume", type=Path, nargs="?", const=Path(), metavar="DIR", help="go on with a run that was cut off"
+        "--resume", type=_named, nargs="?", const=Path(), metavar="DIR", help="go on with a run that was cut off"
     )
     run.add_argument("--seed", type=int, default=None, help="seed of all randomness (default: 1)")
     run.add_argument(
@@ -100,7 +139,7 @@ def _run_command(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="*", type=Path, metavar="PATH", help="scenario files or folders (default: scenarios)"
+        "paths", nargs="*", type=_named, metavar="PATH", help="scenario files or folders (default: scenarios)"
     )
     parser.add_argument(
         "--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, bz_plus_v2, several with commas, or all"
@@ -138,7 +177,7 @@ def _schema_command(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 def _report_command(commands: argparse._SubParsersAction[_Parser]) -> None:
     command = commands.add_parser("report", help="write the reports of a run folder again")
-    command.add_argument("folder", type=Path, metavar="DIR")
+    command.add_argument("folder", type=_named, metavar="DIR")
     command.set_defaults(command=_report)
 
 
@@ -190,11 +229,16 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from bench.quantity import printable
     from bench.report import write_reports
+    from bench.report.write import damaged
 
     for path in write_reports(arguments.folder).values():
         print(path)
-    return 0
+    lost = damaged(arguments.folder)
+    for text in lost:
+        print(f"smgw-bench: damaged: {printable(text)}", file=sys.stderr)
+    return EXIT_BENCH if lost else 0
 
 
 def _decode(arguments: argparse.Namespace) -> int:
