@@ -238,7 +238,7 @@ class Frame:
             raise HdlcError(f"addresses {octets[3:7].hex()} are not of two octets each", 3)
         if octets[4] != octets[6]:
             raise HdlcError(f"selectors {octets[4] >> 1:#x} and {octets[6] >> 1:#x} differ", 6)
-        return _frame(
+        return build_frame(
             octets[3] >> 1,
             octets[5] >> 1,
             octets[4] >> 1,
@@ -254,7 +254,9 @@ class Frame:
         return f"{text} {len(self.information)} octets" if self.information else text
 
 
-_frame = builder(Frame)
+build_frame = builder(Frame)
+build_control = builder(Control)
+"""Both from all fields by position and without defaults, quicker than their classes do it."""
 
 
 class FrameReader:

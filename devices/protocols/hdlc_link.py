@@ -17,7 +17,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
-from devices.protocols.hdlc import GATEWAY, Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc import GATEWAY, Frame, FrameKind, HdlcError, build_control, build_frame
 from devices.protocols.hdlc_fields import FrameReject, LinkParameters, RejectCause
 from devices.protocols.hdlc_traffic import (
     Acknowledged,
@@ -168,7 +168,8 @@ class PrimaryLink:
         return action(self) if action is not None else Step()
 
     def _frame(self, kind: FrameKind, nr: int = 0) -> Frame:
-        return Frame(self.address, self._own, self.selector, Control(kind, True, 0, nr))
+        control = build_control(kind, True, 0, nr, 0)
+        return build_frame(self.address, self._own, self.selector, control, b"", False)
 
     def _emit(self, state: PrimaryState, *frames: Frame) -> Step:
         self.state = state
@@ -419,7 +420,8 @@ class SecondaryLink:
         self._traffic = Traffic(self.limits)
 
     def _answer(self, kind: FrameKind, nr: int = 0) -> Frame:
-        return Frame(self._gateway, self.address, self.selector, Control(kind, True, 0, nr))
+        control = build_control(kind, True, 0, nr, 0)
+        return build_frame(self._gateway, self.address, self.selector, control, b"", False)
 
     def _down(self, answer: FrameKind | None, *events: Event) -> Step:
         self.reset()

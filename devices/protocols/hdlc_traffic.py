@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from devices.protocols.hdlc import MAX_INFORMATION, Control, Frame, FrameKind, HdlcError
+from devices.protocols.hdlc import (
+    MAX_INFORMATION,
+    Control,
+    Frame,
+    FrameKind,
+    HdlcError,
+    build_control,
+    build_frame,
+)
 from devices.protocols.hdlc_fields import MAX_WINDOW, LinkParameters, RejectCause
 
 
@@ -218,8 +226,8 @@ class Traffic:
         number, awaited = self.send_number, self.receive_number
         if count == 1:
             segment = self.queue[0]
-            control = Control(FrameKind.I, True, number, awaited)
-            return (Frame(destination, source, selector, control, segment.data, segment.more),)
+            control = build_control(FrameKind.I, True, number, awaited, 0)
+            return (build_frame(destination, source, selector, control, segment.data, segment.more),)
         return tuple(
             Frame(
                 destination,
