@@ -7,9 +7,10 @@ it can be decided. ``never`` and ``always`` watch a condition all through the ca
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from bench.quantity import text_of
 from bench.verdict import Verdict
@@ -57,12 +58,43 @@ class Look:
         again_at: bench seconds at which the answer could change by the mere passing of time; None: only an event
             can change it.
         measurements: figures behind the answer.
+        since: bench seconds since when the evidence says so without a break, which is earlier than the look where a
+            decision needs time; None: since the look.
     """
 
     truth: Truth
     seen: str
     again_at: float | None = None
     measurements: tuple[Measurement, ...] = ()
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A stretch that is over in which a condition was not so, or may not have been so.
+
+    Attributes:
+        start, end: bench seconds.
+        what: what was seen, in words.
+        truth: no: it certainly was not so; undecided: it cannot be told; yes: short enough to be a disturbance of the
+            bench, to be told but not to be judged.
+    """
+
+    start: float
+    end: float
+    what: str
+    truth: Truth
+
+
+@runtime_checkable
+class Traced(Protocol):
+    """A condition whose whole past can be judged from the evidence, not just what was so when somebody looked."""
+
+    def lapses(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        """Where it was not so from `begin` to `end`, bench seconds, given that it is so at `end`."""
+
+    def unexplained(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        """Where it may have been so from `begin` to `end`, though too briefly to decide it."""
 
 
 class Condition(Protocol):
@@ -103,75 +135,161 @@ POLL_S = 60.0
 LATE_S = 0.25
 """A condition that becomes true this much behind its deadline is still in time: the bench itself may be so late in real
 time (assumed; feasibility 13)."""
+_TINY = 1e-6
 
 
 async def expect(rig: Rig, condition: Condition, *, within: float | None, hold: float | None) -> Outcome:
     """Wait until `condition` is yes (``within``) and stays so (``hold``), or time is up.
 
-    A hold is broken by a no. Undecided does not break it, since one false edge makes a LED undecided for a moment, but
-    a hold ends only with a yes, and what stays undecided longer than the condition may need is inconclusive.
+    The instants that are compared with the limits are those of the evidence (`Look.since`), whenever they could be
+    decided: the wait goes on behind the deadline for as long as a decision may need (`Condition.settle_s`). A hold is
+    broken by a no, and by a stretch that turns out to contradict it once it is over (`Traced.lapses`); it ends only
+    with a yes, and what stays undecided longer than the condition may need is inconclusive.
     """
-    expected = condition.sentence()
-    begin = rig.clock.seconds()
-    budget = condition.settle_s if within is None else within
-    deadline = begin + budget
-    since: float | None = None
-    doubtful: float | None = None
+    waiting = _Waiting(rig, condition, rig.clock.seconds(), within, hold)
     while True:
         known = len(rig.timeline.events)
         look = await condition.look(rig)
-        now = rig.clock.seconds()
-        wake = look.again_at or now + POLL_S
-        if look.truth is Truth.YES:
-            doubtful = None
-            if since is None and now > deadline + LATE_S:
-                return _missed(look, expected, budget, within)
-            since = now if since is None else since
-            if hold is None or now - since >= hold - 1e-9:
-                return Outcome(Verdict.PASS, expected, _seen(look, since - begin), measurements=look.measurements)
-            wake = min(since + hold, wake)
-        elif look.truth is Truth.UNDECIDED and since is not None:
-            doubtful = now if doubtful is None else doubtful
-            limit = doubtful + max(condition.settle_s, 1.0)
-            if now >= limit:
-                return Outcome(Verdict.INCONC, expected, look.seen, f"could no longer be decided: {look.seen}")
-            wake = min(limit, wake)
-        else:
-            broken, since, doubtful = since, None, None
-            if now >= deadline:
-                if broken is not None:
-                    held = text_of(round(now - broken, 3))
-                    return Outcome(Verdict.FAIL, expected, look.seen, f"held for {held} only; seen: {look.seen}")
-                return _missed(look, expected, budget, within)
-            wake = min(deadline, wake)
+        done = waiting.take(look)
+        if isinstance(done, Outcome):
+            return done
         rig.raise_if_violated()
-        await rig.timeline.changed(max(wake, now + 1e-6), known)
+        await rig.timeline.changed(max(done, rig.clock.seconds() + _TINY), known)
 
 
-def _missed(look: Look, expected: str, budget: float, within: float | None) -> Outcome:
-    span = text_of(budget)
-    if look.truth is Truth.UNDECIDED:
-        return Outcome(Verdict.INCONC, expected, look.seen, f"not decided after {span}: {look.seen}", look.measurements)
-    reason = f"not so within {span}" if within is not None else f"not so (looked for {span})"
-    return Outcome(Verdict.FAIL, expected, look.seen, f"{reason}; seen: {look.seen}", look.measurements)
+class _Waiting:
+    """Where an expectation stands: takes one look after the other and says when to look again, or how it ended."""
+
+    def __init__(self, rig: Rig, condition: Condition, begin: float, within: float | None, hold: float | None) -> None:
+        self.rig, self.condition, self.begin, self.within, self.hold = rig, condition, begin, within, hold
+        self.expected = condition.sentence()
+        self.budget = condition.settle_s if within is None else within
+        self.deadline = begin + self.budget
+        self.since: float | None = None
+        self.not_before = self.checked = begin
+        self.doubtful: float | None = None
+        self.pending: float | None = None
+        self.held: float | None = None
+        self.broken_by = ""
+        self.told: dict[str, None] = {}
+
+    def take(self, look: Look) -> Outcome | float:
+        """The outcome, or bench seconds at which to look again."""
+        now = self.rig.clock.seconds()
+        if look.truth is Truth.YES:
+            return self._so(look, now)
+        if look.truth is Truth.UNDECIDED and self.since is not None:
+            return self._in_doubt(look, now)
+        return self._not_so(look, now)
+
+    def _so(self, look: Look, now: float) -> Outcome | float:
+        self.doubtful = self.pending = None
+        if self.since is None:
+            start = now if look.since is None else max(self.not_before, look.since)
+            if start > self.deadline + LATE_S:
+                return self._too_late(look, start)
+            self.since = self.checked = start
+        if self.hold is not None and isinstance(self.condition, Traced):
+            for lapse in self.condition.lapses(self.rig, self.checked, now):
+                if lapse.truth is Truth.YES:
+                    self.told.setdefault(lapse.what)
+                    continue
+                if lapse.start >= self.since + self.hold - _TINY:
+                    break
+                return self._broken(look, lapse, now)
+            self.checked = now
+        if self.hold is None or now - self.since >= self.hold - _TINY:
+            return self._passed(look)
+        return min(self.since + self.hold, look.again_at or now + POLL_S)
+
+    def _broken(self, look: Look, lapse: Lapse, now: float) -> Outcome | float:
+        """A stretch that is over contradicts the hold; what came behind it may still be in time."""
+        assert self.since is not None
+        self.held, self.broken_by, self.since = lapse.start - self.since, lapse.what, None
+        if lapse.end > self.not_before and max(lapse.end, look.since or now) <= self.deadline + LATE_S:
+            self.not_before = lapse.end
+            return self._so(look, now)
+        if lapse.truth is Truth.NO:
+            return self._held_only(look)
+        reason = f"it cannot be told whether it stayed so: {lapse.what}"
+        return Outcome(Verdict.INCONC, self.expected, look.seen, reason)
+
+    def _in_doubt(self, look: Look, now: float) -> Outcome | float:
+        self.doubtful = now if self.doubtful is None else self.doubtful
+        begun = now if look.since is None else look.since
+        self.pending = begun if self.pending is None else min(self.pending, begun)
+        limit = self.doubtful + max(self.condition.settle_s, 1.0)
+        if now >= limit:
+            return Outcome(Verdict.INCONC, self.expected, look.seen, f"could no longer be decided: {look.seen}")
+        return min(limit, look.again_at or now + POLL_S)
+
+    def _not_so(self, look: Look, now: float) -> Outcome | float:
+        if self.since is not None:
+            times = [t for t in (self.pending, look.since, now) if t is not None]
+            until = max(self.since, min(times))
+            self.held, self.broken_by = until - self.since, look.seen
+            if self.hold is not None and self.held >= self.hold - _TINY:
+                return self._passed(look)
+            self.since = self.doubtful = self.pending = None
+            if until > self.deadline + LATE_S:
+                return self._held_only(look)
+        latest = self.deadline if look.since is None else self.deadline + self.condition.settle_s
+        if now >= latest:
+            return self._missed(look) if self.held is None else self._held_only(look)
+        return min(latest, look.again_at or now + POLL_S)
+
+    def _passed(self, look: Look) -> Outcome:
+        after = (self.begin if self.since is None else self.since) - self.begin
+        seen = f"{look.seen}, after {text_of(round(after, 3))}" if after > _TINY else look.seen
+        if self.told:
+            seen += f"; tolerated: {_first_few(self.told)}"
+        return Outcome(Verdict.PASS, self.expected, seen, measurements=look.measurements)
+
+    def _held_only(self, look: Look) -> Outcome:
+        reason = f"held for {text_of(round(self.held or 0.0, 3))} only; seen: {self.broken_by}"
+        return Outcome(Verdict.FAIL, self.expected, look.seen, reason)
+
+    def _too_late(self, look: Look, start: float) -> Outcome:
+        if self.held is not None:
+            return self._held_only(look)
+        span, after = text_of(self.budget), text_of(round(start - self.begin, 3))
+        reason = f"so after {after} only, not within {span}; seen: {look.seen}"
+        return Outcome(Verdict.FAIL, self.expected, look.seen, reason, look.measurements)
+
+    def _missed(self, look: Look) -> Outcome:
+        span = text_of(self.budget)
+        if look.truth is Truth.UNDECIDED:
+            reason = f"not decided after {text_of(round(self.rig.clock.seconds() - self.begin, 3))}: {look.seen}"
+            return Outcome(Verdict.INCONC, self.expected, look.seen, reason, look.measurements)
+        reason = f"not so within {span}" if self.within is not None else f"not so (looked for {span})"
+        return Outcome(Verdict.FAIL, self.expected, look.seen, f"{reason}; seen: {look.seen}", look.measurements)
 
 
-def _seen(look: Look, after: float) -> str:
-    return f"{look.seen}, after {text_of(round(after, 3))}" if after > 0 else look.seen
+SHOWN = 5
+"""Tolerated disturbances that are told one by one."""
+
+
+def _first_few(told: Collection[str]) -> str:
+    text = ", ".join(list(told)[:SHOWN])
+    return text if len(told) <= SHOWN else f"{text} and {len(told) - SHOWN} more"
 
 
 @dataclass
 class Monitor:
     """A condition that is watched all through the case.
 
+    Whatever was undecided when it was looked at is judged again when it is over: by all its edges.
+
     Attributes:
         condition: what is watched.
         wanted: False for ``never``, True for ``always``.
         line: line in the scenario file.
-        violated_at: bench seconds at which the first violation was seen, None while there is none.
+        violated_at: bench seconds at which the first violation began, None while there is none.
         seen: what was seen at the violation.
         open: the last look was undecided; at the end of the case that makes the monitor inconclusive.
         undecided_s: for how long it was undecided in all.
+        doubts: stretches in which it may have been violated, too short or too disturbed to tell.
+        told: what was tolerated, in words.
     """
 
     condition: Condition
@@ -181,8 +299,11 @@ class Monitor:
     seen: str = ""
     open: bool = True
     undecided_s: float = 0.0
+    doubts: list[Lapse] = field(default_factory=list)
+    told: dict[str, None] = field(default_factory=dict)
     _looked_at: float | None = field(default=None, repr=False)
     _due: float = field(default=0.0, repr=False)
+    _judged: float | None = field(default=None, repr=False)
 
     def sentence(self) -> str:
         """What is watched, as a sentence."""
@@ -191,27 +312,60 @@ class Monitor:
 
     @property
     def verdict(self) -> Verdict:
-        """Fail once violated, inconclusive when it was not decided at the end."""
+        """Fail once violated, inconclusive when it was not decided at the end or cannot be told of some stretch."""
         if self.violated_at is not None:
             return Verdict.FAIL
-        return Verdict.INCONC if self.open else Verdict.PASS
+        return Verdict.INCONC if self.open or self.doubts else Verdict.PASS
+
+    @property
+    def reason(self) -> str:
+        """Why the verdict is not pass, or what a pass tolerated."""
+        if self.violated_at is not None:
+            return f"at {self.violated_at:.3f} s: {self.seen}"
+        if self.doubts:
+            return f"cannot be told: {_first_few([doubt.what for doubt in self.doubts])}"
+        if self.open:
+            return "could not be decided at the end"
+        return f"tolerated: {_first_few(self.told)}" if self.told else ""
 
     async def check(self, rig: Rig) -> float | None:
         """Look once; returns when to look again by the passing of time."""
         begin = rig.clock.seconds()
         if getattr(self.condition, "polled", False) and begin < self._due:
             return self._due
+        if self._judged is None:
+            self._judged = begin
         look = await self.condition.look(rig)
         now = rig.clock.seconds()
         if self.open and self._looked_at is not None:
             self.undecided_s += now - self._looked_at
-        self._looked_at = now
+        was_open, self._looked_at = self.open, now
         self.open = look.truth is Truth.UNDECIDED
-        if not self.open and (look.truth is Truth.YES) != self.wanted and self.violated_at is None:
-            self.violated_at = now
-            self.seen = look.seen
+        if not self.open and self.violated_at is None:
+            if (look.truth is Truth.YES) != self.wanted:
+                self.violated_at = now if look.since is None else min(now, max(look.since, self._judged))
+                self.seen = look.seen
+            else:
+                self._look_back(rig, now, was_open=was_open)
         self._due = look.again_at or now + POLL_S
         return look.again_at
+
+    def _look_back(self, rig: Rig, now: float, *, was_open: bool) -> None:
+        """Judge by the evidence what was passed over since all was decided last."""
+        begin, self._judged = now if self._judged is None else self._judged, now
+        if not isinstance(self.condition, Traced):
+            return
+        if self.wanted:
+            found = self.condition.lapses(rig, begin, now)
+        else:
+            found = self.condition.unexplained(rig, begin, now) if was_open else []
+        for lapse in found:
+            if lapse.truth is Truth.NO and self.violated_at is None:
+                self.violated_at, self.seen = lapse.start, lapse.what
+            elif lapse.truth is Truth.UNDECIDED:
+                self.doubts.append(lapse)
+            elif lapse.truth is Truth.YES:
+                self.told.setdefault(lapse.what)
 
     async def settle(self, rig: Rig) -> None:
         """At the end of the case: look until it is decided, for as long as the condition may need."""

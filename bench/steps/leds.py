@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from bench.expect import Condition, Look, Measurement, Truth
+from bench.expect import Condition, Lapse, Look, Measurement, Truth
 from bench.patterns import WrittenPattern, parse_written, pattern_of
 from bench.quantity import Duration, text_of
 from bench.steps.base import ExpectingStep
+from bench.steps.led_evidence import Judge, lapses, may_be_steady, may_repeat, short_of
 from devices.leds.groups import Relation
-from devices.leds.pattern import Blink, Match, Off, On, matches
+from devices.leds.pattern import Blink, Match, Off, On, Undecided, matches
 from devices.leds.reading import Reading
 from devices.leds.waveform import segments
 
@@ -51,11 +53,18 @@ class LinesShow:
         lines = " and ".join(f"{line} is {pattern}" for line, pattern in self.patterns)
         return f"{lines}, {self.phase}" if self.phase else lines
 
+    @property
+    def _wanted(self) -> list[tuple[str, Judge]]:
+        return [(line, pattern.fits) for line, pattern in self.patterns]
+
     async def look(self, rig: Rig) -> Look:
-        return look_at_lines(rig, [(line, pattern.fits) for line, pattern in self.patterns], self.phase)
+        return look_at_lines(rig, self._wanted, self.phase)
 
+    def lapses(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        return lapses(rig.leds, [self._wanted], begin, end)
 
-Judge = Callable[[Reading], Match]
+    def unexplained(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        return [*may_be_steady(rig.leds, self._wanted, begin, end), *may_repeat(rig, self._wanted, self, begin, end)]
 
 
 def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | None, *, least_s: float = 0.0) -> Look:
@@ -68,6 +77,8 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         least_s: the patterns must have lasted this long before the answer is yes.
     """
     now = rig.clock.seconds()
+    if rig.leds.ends is not None and now > rig.leds.ends + 1e-6:
+        return Look(Truth.UNDECIDED, f"the recording was over at {rig.leds.ends:.3f} s", since=rig.leds.ends)
     readings: dict[str, Reading] = {}
     matches: list[Match] = []
     for line, judge in wanted:
@@ -76,7 +87,7 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         readings[line] = reading = rig.leds.reading(line, now)
         matches.append(judge(reading))
         if matches[-1] is Match.NO:  # nothing but a change of this LED can change the answer
-            return Look(Truth.NO, _seen(readings), rig.leds.next_check(line, now))
+            return Look(Truth.NO, _seen(readings), rig.leds.next_check(line, now), since=reading.start)
     checks = [rig.leds.next_check(line, now) for line in readings]
     again = min((check for check in checks if check is not None), default=None)
     seen = _seen(readings)
@@ -87,18 +98,26 @@ def look_at_lines(rig: Rig, wanted: Sequence[tuple[str, Judge]], phase: str | No
         seen += f", {group.relation.value}"
     truth = _truth(matches)
     if truth is not Truth.YES:
-        return Look(truth, seen, again)
+        open_since = [reading.start for reading in readings.values() if isinstance(reading.pattern, Undecided)]
+        return Look(truth, seen, again, since=min(open_since, default=now))
     blind = _not_sensed(rig, wanted)
     if blind:
-        return Look(Truth.UNDECIDED, f"{seen}; {blind}" if seen else blind, again)
+        return Look(Truth.UNDECIDED, f"{seen}; {blind}" if seen else blind, again, since=now)
+    fits_since = max(_shown_since(rig, line, reading) for line, reading in readings.items())
     if least_s:
         # What blinks because the mains is cut again and again is no pattern of the gateway.
         powered = rig.timeline.latest.get(("power", "on"))
         since = max(reading.start for reading in readings.values())
         ripe = max(since, powered.t if powered is not None else 0.0) + least_s
         if now < ripe:
-            return Look(Truth.UNDECIDED, seen, ripe)
-    return Look(truth, seen, again, tuple(_figures(readings, now)))
+            return Look(Truth.UNDECIDED, seen, ripe, since=fits_since)
+    return Look(truth, seen, again, tuple(_figures(readings, now)), fits_since)
+
+
+def _shown_since(rig: Rig, line: str, reading: Reading) -> float:
+    if isinstance(reading.pattern, On | Off):
+        return rig.leds.steady_since(line, isinstance(reading.pattern, On))
+    return reading.start
 
 
 def _not_sensed(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> str:
@@ -108,19 +127,32 @@ def _not_sensed(rig: Rig, wanted: Sequence[tuple[str, Judge]]) -> str:
 
 
 def _seen(readings: Mapping[str, Reading]) -> str:
-    return ", ".join(f"{line} {reading.pattern}" for line, reading in readings.items())
+    return ", ".join(f"{line} {_in_words(reading)}" for line, reading in readings.items())
+
+
+def _in_words(reading: Reading) -> str:
+    """What a LED shows; one that moves in no pattern is at least neither on nor off."""
+    pattern = reading.pattern
+    return f"changing: {pattern.why}" if isinstance(pattern, Undecided) and pattern.moving else str(pattern)
 
 
 def _figures(readings: Mapping[str, Reading], now: float) -> Iterator[Measurement]:
     for line, reading in readings.items():
         for figure in reading.figures:
-            value, uncertainty = round(figure.value, 6), _rounded(figure.uncertainty)
+            value, uncertainty = as_sure(figure.value, figure.uncertainty)
             yield Measurement(f"{line} {figure.name}", value, figure.unit, uncertainty, None, now)
 
 
-def _rounded(uncertainty: float | None) -> float | None:
-    """An uncertainty is stated with two digits; time stamps are not finer than a microsecond."""
-    return None if uncertainty is None else max(float(f"{uncertainty:.2g}"), 1e-6)
+def as_sure(value: float, uncertainty: float | None) -> tuple[float, float | None]:
+    """A figure with no more digits than its uncertainty has, which has two; time stamps end at a microsecond."""
+    if uncertainty is None:
+        return round(value, 6), None
+    told = max(float(f"{uncertainty:.2g}"), 1e-6)
+    return round(value, 1 - math.floor(math.log10(told))), told
+
+
+def _rounded(uncertainty: float) -> float:
+    return as_sure(0.0, uncertainty)[1] or 0.0
 
 
 def _truth(matches: Sequence[Match]) -> Truth:
@@ -149,6 +181,13 @@ class MeaningShown:
     async def look(self, rig: Rig) -> Look:
         return look_at_meanings(rig, rig.gateway_type.signals_for(self.meaning))
 
+    def lapses(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        signals = rig.gateway_type.signals_for(self.meaning)
+        return lapses(rig.leds, [wanted for signal in signals for wanted, _ in judges_of(rig, signal)], begin, end)
+
+    def unexplained(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        return short_of(rig, rig.gateway_type.signals_for(self.meaning), begin, end)
+
 
 @dataclass(frozen=True)
 class AlarmShown:
@@ -160,7 +199,18 @@ class AlarmShown:
         return "the LEDs show an alarm"
 
     async def look(self, rig: Rig) -> Look:
-        return look_at_meanings(rig, [signal for signal in rig.gateway_type.signals if signal.alarm])
+        return look_at_meanings(rig, self._alarms(rig))
+
+    def lapses(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        wanted = [form for signal in self._alarms(rig) for form, _ in judges_of(rig, signal)]
+        return lapses(rig.leds, wanted, begin, end)
+
+    def unexplained(self, rig: Rig, begin: float, end: float) -> list[Lapse]:
+        return short_of(rig, self._alarms(rig), begin, end)
+
+    @staticmethod
+    def _alarms(rig: Rig) -> list[Signal]:
+        return [signal for signal in rig.gateway_type.signals if signal.alarm]
 
 
 def look_at_meanings(rig: Rig, signals: Sequence[Signal]) -> Look:
@@ -174,7 +224,9 @@ def look_at_meanings(rig: Rig, signals: Sequence[Signal]) -> Look:
     again = min((look.again_at for look in looks if look.again_at is not None), default=None)
     undecided = [look for look in looks if look.truth is Truth.UNDECIDED]
     truth = Truth.UNDECIDED if undecided else Truth.NO
-    return Look(truth, (undecided or looks)[0].seen, again)
+    times = [look.since for look in undecided or looks if look.since is not None]
+    since = (min if undecided else max)(times, default=rig.clock.seconds())
+    return Look(truth, (undecided or looks)[0].seen, again, since=since)
 
 
 def _look_at_signal(rig: Rig, signal: Signal) -> Iterator[Look]:
@@ -194,7 +246,7 @@ def _unless(look: Look, other: Look, meaning: str) -> Look:
     if other.truth is Truth.NO:
         return look
     truth = Truth.NO if other.truth is Truth.YES else Truth.UNDECIDED
-    return Look(truth, f"{look.seen} (it may be {meaning})", other.again_at or look.again_at)
+    return Look(truth, f"{look.seen} (it may be {meaning})", other.again_at or look.again_at, since=look.since)
 
 
 def judges_of(rig: Rig, signal: Signal) -> Iterator[tuple[list[tuple[str, Judge]], str | None]]:
@@ -255,14 +307,16 @@ class Lasted:
         if spans:
             return self._judged(rig, *max(spans, key=lambda one: one[1][1].t), again)
         blind = next((text for wanted in forms if (text := _all_blind(rig, wanted))), "")
-        return Look(Truth.UNDECIDED if blind else Truth.NO, blind or "it was not seen, or is not over", again)
+        truth = Truth.UNDECIDED if blind else Truth.NO
+        return Look(truth, blind or "it was not seen, or is not over", again, since=rig.clock.seconds())
 
     def _judged(self, rig: Rig, wanted: Sequence[tuple[str, Judge]], span: Span, again: float | None) -> Look:
         begin, end = span
         lasted, doubt = end.t - begin.t, begin.doubt_s + end.doubt_s
         limit = f"{text_of(self.least_s)} to {text_of(self.most_s)}"
         name = f"duration on {' '.join(line for line, _ in wanted if line in rig.leds.lines)}"
-        figure = Measurement(name, round(lasted, 6), "s", _rounded(doubt), limit, rig.clock.seconds())
+        value, uncertainty = as_sure(lasted, doubt)
+        figure = Measurement(name, value, "s", uncertainty, limit, rig.clock.seconds())
         seen = f"it lasted {'at least ' if begin.or_earlier else ''}{text_of(round(lasted, 3))}"
         if begin.or_earlier:
             seen += ", for it was there when the bench began to watch"
@@ -274,11 +328,11 @@ class Lasted:
         elif lasted < self.least_s:
             truth = Truth.NO if lasted + doubt < self.least_s else Truth.UNDECIDED
         if truth is Truth.UNDECIDED and not begin.or_earlier:
-            seen += f", with an uncertainty of {text_of(_rounded(doubt) or 0.0)}"
+            seen += f", with an uncertainty of {text_of(_rounded(doubt))}"
         blind = _not_sensed(rig, wanted)
         if blind and (truth is Truth.YES or lasted > self.most_s):  # all of them together: no longer than this
             truth, seen = Truth.UNDECIDED, f"{seen}; {blind}"
-        return Look(truth, seen, again, (figure,))
+        return Look(truth, seen, again, (figure,), end.t)
 
     def _forms(self, rig: Rig) -> list[Sequence[tuple[str, Judge]]]:
         if isinstance(self.shown, LinesShow):
@@ -443,6 +497,8 @@ class LedsStep(ExpectingStep):
         try:
             product.signals_for(self.shows or "")
         except UsageError as error:
+            if difflib.get_close_matches(self.shows or "", ["alarm"]):
+                return [f"unknown meaning {self.shows!r} (did you mean 'alarm'?)"]
             return [str(error)]
         return []
 

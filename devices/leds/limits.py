@@ -46,6 +46,14 @@ class Limits:
     phase: float = 0.125
 
     @property
+    def outage_s(self) -> float:
+        """The longest false level of a LED that must be steady: the shortest known pulse less its two jitters, and one.
+
+        What lasts longer a device may have shown; what is shorter, a disturbed line shows (assumed).
+        """
+        return self.glitch_s + self.jitter_s
+
+    @property
     def scatter_s(self) -> float:
         """How far runs may be from their usual length on average: 0.67 jitters when edges are off evenly."""
         return 1.25 * self.jitter_s

@@ -57,6 +57,8 @@ class VcdWriter:
             scope: name of the group of wires.
             comment: one line for people.
         """
+        self._path = path
+        self._trouble: OSError | None = None
         self._wires = {line: _code(number) for number, line in enumerate(lines)}
         self._tick = max(0, round(start * TICKS_PER_SECOND))
         try:
@@ -69,29 +71,43 @@ class VcdWriter:
         head += ["$upscope $end", "$enddefinitions $end", f"#{self._tick}", "$dumpvars"]
         known = levels or {}
         head += [f"{_level(known.get(line))}{code}" for line, code in self._wires.items()]
-        self._file.write("\n".join([*head, "$end", ""]))
-        self._file.flush()
+        self._put("\n".join([*head, "$end", ""]))
 
     def write(self, edge: LedEdge) -> None:
-        """Add one edge; KeyError for a LED that the file does not have. Does nothing once closed."""
+        """Add one edge; KeyError for a LED that the file does not have. Does nothing once closed.
+
+        Whoever tells an edge is not to blame for a full disk: `close` raises what went wrong.
+        """
         code = self._wires[edge.line]
-        if self._file.closed:
+        if self._file.closed or self._trouble is not None:
             return
         tick = round(edge.t * TICKS_PER_SECOND)
-        if tick > self._tick:
-            self._tick = tick
-            self._file.write(f"#{tick}\n{int(edge.lit)}{code}\n")
-        else:
-            self._file.write(f"{int(edge.lit)}{code}\n")
-        self._file.flush()
+        mark = f"#{tick}\n" if tick > self._tick else ""
+        self._tick = max(self._tick, tick)
+        self._put(f"{mark}{int(edge.lit)}{code}\n")
+
+    def _put(self, text: str) -> None:
+        try:
+            self._file.write(text)
+            self._file.flush()
+        except OSError as error:
+            self._trouble = error
 
     def close(self, end: float | None = None) -> None:
-        """End the file, with a last time mark at `end` so that viewers show how long was watched."""
+        """End the file, with a last time mark at `end` so that viewers show how long was watched.
+
+        BenchError when the file is not whole.
+        """
         if self._file.closed:
             return
-        if end is not None and round(end * TICKS_PER_SECOND) > self._tick:
-            self._file.write(f"#{round(end * TICKS_PER_SECOND)}\n")
-        self._file.close()
+        if end is not None and self._trouble is None and round(end * TICKS_PER_SECOND) > self._tick:
+            self._put(f"#{round(end * TICKS_PER_SECOND)}\n")
+        try:
+            self._file.close()
+        except OSError as error:
+            self._trouble = self._trouble or error
+        if self._trouble is not None:
+            raise BenchError(f"cannot write the LED waveform {self._path}: {self._trouble.strerror}")
 
     def __enter__(self) -> Self:
         return self
@@ -297,6 +313,7 @@ class RecordedLeds:
             there = ", ".join(self.recording.lines) or "none"
             raise BenchError(f"{path} has no wire {', '.join(missing)}; it has: {there}")
         self.lines: tuple[str, ...] = tuple(wires)
+        self._wires = wires
         self._leds = {wire: led for led, wire in wires.items()}
         known = {led: self.recording.initial[wire] for led, wire in wires.items()}
         self._levels = {led: lit for led, lit in known.items() if lit is not None}
@@ -311,6 +328,11 @@ class RecordedLeds:
     def ends(self) -> float:
         """When the recording is over, seconds on the bench's clock."""
         return self.recording.end + self._shift
+
+    def unknown(self, line: str) -> tuple[tuple[float, float], ...]:
+        """Spans in which the recording does not know a LED (``x``, ``z``), seconds on the bench's clock."""
+        spans = self.recording.unknown.get(self._wires[line], ())
+        return tuple((begin + self._shift, end + self._shift) for begin, end in spans)
 
     def levels(self) -> dict[str, bool]:
         """Which LEDs are lit now; those that the recording does not know yet are left out."""

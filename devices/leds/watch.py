@@ -42,6 +42,22 @@ class _Kept:
     reading: Reading
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A time in which a LED keeps its level.
+
+    Attributes:
+        start, end: seconds.
+        lit: None: not known.
+        sure: False: its last edge was missed, so that it ended somewhere before `end`.
+    """
+
+    start: float
+    end: float
+    lit: bool | None
+    sure: bool = True
+
+
 @dataclass(slots=True)
 class _Line:
     """History of one LED.
@@ -51,6 +67,7 @@ class _Line:
         initial: level at `since`.
         edges: (seconds, lit), in order of time.
         version: grows with each edge.
+        put_in: times of edges that were missed and put in when that was found out.
         kept: kind of reading and window -> the last one of them.
     """
 
@@ -58,6 +75,7 @@ class _Line:
     initial: bool | None
     edges: list[tuple[float, bool]] = field(default_factory=list)
     version: int = 0
+    put_in: set[float] = field(default_factory=set)
     kept: dict[tuple[str, float], _Kept] = field(default_factory=dict)
 
     def add(self, t: float, lit: bool, keep_since: float) -> None:
@@ -74,6 +92,7 @@ class _Line:
         if count > 0:
             self.since, self.initial = self.edges[count - 1]
             del self.edges[:count]
+            self.put_in = {t for t in self.put_in if t >= self.since}
 
     def window(self, start: float, end: float) -> tuple[Sequence[tuple[float, bool]], float, bool | None]:
         """Edges in the window, where it really starts, and the level there."""
@@ -91,6 +110,7 @@ class LedWatch:
         since: when watching began, seconds on the clock.
         first_levels: which LEDs were lit then; None: not known.
         limits: what the analyser takes for granted.
+        ends: when the source has nothing more to tell (a recording is over), seconds on the clock; None: never.
     """
 
     def __init__(
@@ -111,6 +131,7 @@ class LedWatch:
         self.first_levels: dict[str, bool | None] = {line: levels.get(line) for line in source.lines}
         self._lines = {line: _Line(now, level) for line, level in self.first_levels.items()}
         self._source = source
+        self.ends: float | None = getattr(source, "ends", None)
         self._watching = True
         self._listeners = EdgeListeners()
         self._end = source.subscribe(self._seen)
@@ -149,23 +170,58 @@ class LedWatch:
             return False
         now = self._clock_seconds()
         self._lines[name].add(now, level, now - self._history_s)
+        self._lines[name].put_in.add(now)
         return True
 
     def whole(self, line: str, window: float, now: float | None = None) -> Reading:
         """What the last `window` seconds show taken as one thing: also a `Flash` or a `Pulsed` blink."""
         return self._read("whole", analyse, line, now, window)
 
-    def segments(self, line: str, window: float, now: float | None = None) -> list[Reading]:
-        """What the LED showed in the last `window` seconds, one after the other."""
+    def segments(
+        self, line: str, window: float, now: float | None = None, limits: Limits | None = None
+    ) -> list[Reading]:
+        """What the LED showed in the last `window` seconds, one after the other; by other `limits` if given."""
         end = self._clock_seconds() if now is None else now
         edges, start, initial = self._lines[line].window(end - window, end)
-        return segments(edges, min(start, end), end, initial, self.limits)
+        return segments(edges, min(start, end), end, initial, limits or self.limits)
 
     def edges(self, line: str, window: float | None = None) -> list[tuple[float, bool]]:
         """The kept edges of the last `window` seconds, or all of them."""
         history = self._lines[line]
         end = self._clock_seconds()
         return list(history.window(history.since if window is None else end - window, end)[0])
+
+    def unknown(self, line: str) -> Sequence[tuple[float, float]]:
+        """Spans in which the source says itself that it does not know the level of a LED, seconds."""
+        told: Callable[[str], Sequence[tuple[float, float]]] | None = getattr(self._source, "unknown", None)
+        return () if told is None else told(line)
+
+    def runs(self, line: str, begin: float, end: float) -> list[Run]:
+        """The levels of a LED from `begin` to `end`, seconds, one after the other; what is forgotten has none."""
+        history = self._lines[line]
+        edges, since, level = history.window(begin, end)
+        found: list[Run] = []
+        for t, lit in edges:
+            if lit != level:
+                if t > since:
+                    found.append(Run(since, t, level, t not in history.put_in))
+                since, level = t, lit
+        if end > since:
+            found.append(Run(since, end, level))
+        return found
+
+    def steady_since(self, line: str, lit: bool) -> float:
+        """Since when a LED that shows `lit` has done so, seconds; levels too short to count do not end that."""
+        history = self._lines[line]
+        since: float | None = None
+        for t, level in reversed(history.edges):
+            if level == lit:
+                since = t
+            elif since is not None and since - t > self.limits.outage_s:
+                return since
+        if since is None or history.initial == lit:
+            return history.since
+        return since
 
     def _read(self, kind: str, judge: Callable[..., Reading], name: str, now: float | None, window: float) -> Reading:
         line = self._lines[name]

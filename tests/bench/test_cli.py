@@ -208,7 +208,7 @@ def test_explain_reads_like_a_test_specification(tmp_path: Path, capsys: pytest.
 def test_list_tells_scenarios_and_cases_as_text_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenario(tmp_path)
     assert main(["list", str(tmp_path)]) == 0
-    assert "1 scenarios, 1 cases" in capsys.readouterr().out
+    assert "1 scenario, 1 case" in capsys.readouterr().out
     assert main(["list", str(tmp_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["key"] == "Q-1[casa]"
 

@@ -78,3 +78,33 @@ def test_a_case_that_the_bench_cannot_run_is_skipped_with_the_reason(pytester: p
 def test_yaml_files_outside_scenario_folders_are_left_alone(pytester: pytest.Pytester) -> None:
     (pytester.path / "other.yaml").write_text("steps: [1]\n", encoding="utf-8")
     assert run(pytester).ret == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+NOTHING = "id: N\ntitle: Expects nothing\ngateways: [casa]\nsteps:\n  - power: on\n"
+
+
+def test_what_was_not_judged_has_not_passed(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("scenarios")
+    (folder / "n.yaml").write_text(NOTHING, encoding="utf-8")
+    result = run(pytester, "scenarios", "-rs")
+    result.assert_outcomes(skipped=1)
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["*nothing was judged*", "*not judged: the scenario expects nothing*"])
+
+
+def test_what_was_not_judged_beside_what_was_is_a_skip(pytester: pytest.Pytester) -> None:
+    suite(pytester, A="off")
+    (pytester.path / "scenarios" / "n.yaml").write_text(NOTHING, encoding="utf-8")
+    result = run(pytester, "scenarios", "--gateway", "casa", "-n", "2")
+    result.assert_outcomes(passed=1, skipped=1)
+    assert result.ret == 0
+
+
+@pytest.mark.parametrize("options", [("--gateway", "foo"), ("--bench", "nowhere")])
+def test_a_wrong_option_is_one_message(pytester: pytest.Pytester, options: tuple[str, str]) -> None:
+    suite(pytester, A="off", B="off")
+    result = run(pytester, "scenarios", *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    told = result.stderr.str()
+    assert told.count(options[1]) == 1
+    assert "Traceback" not in told

@@ -1,0 +1,118 @@
+"""`check` finds what a run would trip over, and remarks on what can hardly be meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+
+HEAD = "id: C-1\ntitle: A check\ngateways: [casa]\n"
+METER = "given:\n  meters:\n    house: {id: 1SAG0021061001, registers: {1.8.0: 10 kWh}}\n"
+
+
+def told(tmp_path: Path, body: str, capsys: pytest.CaptureFixture[str], code: int, *more: str) -> str:
+    path = tmp_path / "s.yaml"
+    path.write_text(HEAD + body, encoding="utf-8")
+    assert main(["check", str(path), *more]) == code
+    out = capsys.readouterr()
+    return " ".join((out.out + out.err).split())
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        ("registration_perid_s: 60", "did you mean 'registration_period_s'?"),
+        ("registration_period_s: soon", "cannot be 'soon'"),
+        ("registration_period_s: 0", "it is more than zero"),
+        ("registration_period_s: -900", "it is more than zero"),
+        ("receive_window_s: -1", "it is zero or more"),
+        ("storage_capacity_octets: 99999999999999", "at most"),
+    ],
+)
+def test_an_option_that_no_gateway_takes_is_found_with_its_place(
+    tmp_path: Path, option: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = f"needs: [emulated]\ngiven:\n  gateway:\n    options:\n      {option}\nsteps:\n  - power: on\n"
+    text = told(tmp_path, body, capsys, 2)
+    assert f"{tmp_path / 's.yaml'}:8:" in text
+    assert word in text
+    bench = tmp_path / "bench.yaml"
+    bench.write_text(f"name: x\ngateway:\n  emulated: true\n  options:\n    {option}\n", encoding="utf-8")
+    text = told(tmp_path, "steps:\n  - power: on\n", capsys, 2, "--bench", str(bench))
+    assert f"{bench}:5:" in text
+    assert word in text
+
+
+@pytest.mark.parametrize(
+    ("leds", "word"),
+    [
+        ("gpio: {chip: /dev/gpiochip0, lines: {PWR: 4, TLS: 4}}", "TLS and PWR are both at line 4"),
+        ("gpio: {chip: /dev/gpiochip0, lines: {PWR: -1}}", "PWR cannot be at line -1"),
+        ("gpio: {chip: /dev/gpiochip0, lines: {}}", "no LED is sensed"),
+        ("recorded: nowhere.vcd", "there is no file 'nowhere.vcd'"),
+    ],
+)
+def test_leds_that_cannot_be_sensed_so_are_found_with_their_place(
+    tmp_path: Path, leds: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = tmp_path / "bench.yaml"
+    bench.write_text(f"name: x\ngateway: {{emulated: true}}\nleds:\n  {leds}\n", encoding="utf-8")
+    text = told(tmp_path, "steps:\n  - power: on\n", capsys, 2, "--bench", str(bench))
+    assert f"{bench}:4:" in text
+    assert word in text
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (METER.replace("10 kWh", "-10 kWh"), "a register counts up from zero"),
+        (METER + "    other: {id: 1SAG0021061001}\n", "'other' and 'house' have the same id 1SAG0021061001"),
+        ("given: 7\n", "'given': it must be a mapping of keys to values, not '7'"),
+    ],
+)
+def test_meters_that_cannot_be_are_found(
+    tmp_path: Path, body: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word in told(tmp_path, body + "steps:\n  - power: on\n", capsys, 2)
+
+
+@pytest.mark.parametrize(
+    ("step", "word"),
+    [
+        ("wait: 2,5 s", "'2,5 s' has a comma: write '2.5 s', with a point"),
+        ("leds: alram", "did you mean 'alarm'?"),
+        (f"wait: {'9' * 400} h", "'" + "9" * 49 + "...9999 h' is more than a hundred years"),
+    ],
+)
+def test_a_slip_is_told_with_what_was_meant(
+    tmp_path: Path, step: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word in told(tmp_path, f"steps:\n  - {step}\n", capsys, 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        (METER + "steps:\n  - values: {meter: house, count: none}\n  - power: on\n", "before the mains is switched on"),
+        (METER + "steps:\n  - power: on\n  - values: {meter: house, register: 2.8.0, count: none}\n",
+         "'house' is given no register 2.8.0: it is given 1.8.0"),
+        ("watch:\n  - never: {leds: alarm}\nsteps:\n  - wait: 1 h\n", "only watches, and never switches the mains on"),
+    ],
+)  # fmt: skip
+def test_what_can_hardly_be_meant_is_remarked(
+    tmp_path: Path, body: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = told(tmp_path, body, capsys, 0)
+    assert "note: " in text
+    assert word in text
+
+
+def test_titles_do_not_steer_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text('id: C-1\ntitle: "red \\e[31m and on"\ngateways: [casa]\nsteps:\n  - power: on\n', encoding="utf-8")
+    assert main(["list", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert "\x1b" not in text
+    assert "red \\x1b[31m and on" in text
