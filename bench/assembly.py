@@ -17,7 +17,7 @@ from bench.scenario.loader import Case
 from bench.store import write_json
 from bench.timeline import Timeline
 from bench.wires import cable, lmn_port, service_port
-from devices.backoffice.time_server import TimeServer
+from devices.backoffice.time_server import TimeRequest, TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.gateway_types.model import GatewayType
@@ -121,7 +121,12 @@ class _Builder:
         server = TimeServer(self.clock, self.bench.time_server.host, self.bench.time_server.port)
         await self.stack.enter_async_context(server)
         server.answering = self.case.scenario.given.time_server.server == "on"
+        server.on_request = self._asked_for_time
         self.rig.fitted_time_server = server
+
+    def _asked_for_time(self, request: TimeRequest) -> None:
+        told = {"answered": request.answered} | ({"reason": request.reason} if request.reason else {})
+        self.timeline.add("time", "asked", told)
 
     def _patch_field(self) -> dict[str, BytePort]:
         """The gateway's ends of its Ethernet cables, by socket."""

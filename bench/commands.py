@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import json
 import sys
 from collections import defaultdict
@@ -10,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.config import load_bench
+from bench.interrupts import ending_signals
+from bench.quantity import printable
 from bench.scenario.loader import Case
 from bench.selection import select
 from bench.store import read_json
-from bench.verdict import EXIT_CODES, EXIT_INTERRUPTED, Verdict
-from devices.errors import Place, UsageError
+from bench.verdict import EXIT_BENCH, EXIT_CODES, EXIT_USAGE, Verdict
+from devices.errors import BenchError, Place, UsageError
 
 if TYPE_CHECKING:
     from bench.session import Session
@@ -33,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     if resume:
         _take_up(arguments, folder)
     bench, source = load_bench(arguments.bench or DEFAULT_BENCH)
-    if arguments.jobs < 1 or (arguments.jobs > 1 and bench.real_parts()):
+    if arguments.jobs < 1:
+        raise UsageError(f"--jobs is a number of processes from 1 on, not {arguments.jobs}")
+    if arguments.jobs > 1 and bench.real_parts():
         raise UsageError(
             f"--jobs {arguments.jobs} is not possible on this bench", hint="real equipment runs one case at a time"
         )
@@ -43,21 +49,52 @@ def run(arguments: argparse.Namespace) -> int:
     choice = {name: getattr(arguments, name) for name in ("bench", "keyword", "case", "gateway")}
     choice |= {"seed": seed, "paths": _absolute(arguments.paths)}
     session = Session(cases, bench, source.file, folder, seed, command, arguments.fail_fast, choice)
-    session.prepare(resume=resume)
     listener = listener_for(sys.stdout, plain=arguments.plain, bench=bench)
     verdict, interrupted = Verdict.NONE, False
-    try:
-        with listener:
-            verdict = session.run(listener, jobs=arguments.jobs)
-    except KeyboardInterrupt:
-        interrupted = True
-        session.finish()
-    _close(session, interrupted=interrupted)
-    if interrupted:
-        return EXIT_INTERRUPTED
+    with ending_signals() as signals:
+        try:
+            session.prepare(resume=resume)
+            with listener:
+                verdict = session.run(listener, jobs=arguments.jobs)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            signals.ignore()
+            interrupted = True
+            if not session.record:
+                raise
+            session.interrupted("interrupted", f"{signals.name}, while cases were running")
+            session.finish()
+        except BenchError as error:
+            print(f"smgw-bench: bench trouble: {error}", file=sys.stderr)
+            print(f"go on with: smgw-bench run --resume {session.folder}", file=sys.stderr)
+            with contextlib.suppress(BenchError):
+                session.finish()
+            return EXIT_BENCH
+        finally:
+            session.close()
+        _close(session, interrupted=interrupted)
+    return signals.exit_code if interrupted else _exit_code(session, verdict)
+
+
+def _exit_code(session: Session, verdict: Verdict) -> int:
+    """0 only when all that was to be run was run, and judged, and passed."""
+    if verdict > Verdict.PASS:
+        return EXIT_CODES[verdict]
+    left = len(session.record.get("unfinished", ()))
+    if left:
+        print(f"smgw-bench: bench trouble: {counted(left, 'case')} not run to the end", file=sys.stderr)
+        return EXIT_BENCH
+    open_cases = session.record["counts"].get(str(Verdict.NONE), 0)
     if verdict is Verdict.NONE:
         print("smgw-bench: nothing was judged, so nothing has passed", file=sys.stderr)
+    elif open_cases:
+        print(f"smgw-bench: {counted(open_cases, 'case')} not judged: nothing was expected", file=sys.stderr)
+        return EXIT_USAGE
     return EXIT_CODES[verdict]
+
+
+def counted(count: int, word: str) -> str:
+    """``1 case``, ``2 cases``."""
+    return f"{count} {word}" + ("" if count == 1 else "s")
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
@@ -113,7 +150,7 @@ def list_scenarios(arguments: argparse.Namespace) -> int:
     if arguments.cases:
         width = max(len(case.key) for case in cases)
         for case in cases:
-            print(f"{case.key:{width}}  {case.scenario.title}")
+            print(f"{case.key:{width}}  {printable(case.scenario.title)}")
         return 0
     by_scenario: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
@@ -125,9 +162,8 @@ def list_scenarios(arguments: argparse.Namespace) -> int:
             suite = group[0].suite
             print(f"\n{suite}" if suite else "")
         gateways = ", ".join(dict.fromkeys(case.gateway for case in group))
-        count = f"{len(group)} case" + ("" if len(group) == 1 else "s")
-        print(f"  {name:{width}}  {group[0].scenario.title}  ({gateways}; {count})")
-    print(f"\n{len(by_scenario)} scenarios, {len(cases)} cases")
+        print(f"  {name:{width}}  {printable(group[0].scenario.title)}  ({gateways}; {counted(len(group), 'case')})")
+    print(f"\n{counted(len(by_scenario), 'scenario')}, {counted(len(cases), 'case')}")
     return 0
 
 
@@ -149,13 +185,15 @@ def _row(case: Case) -> dict[str, object]:
 def check(arguments: argparse.Namespace) -> int:
     """`smgw-bench check`."""
     from bench.applicability import not_applicable
+    from bench.scenario.notes import notes
 
     bench = None if arguments.bench is None else load_bench(arguments.bench)[0]
     cases = select(arguments)
     scenarios = {case.scenario.id for case in cases}
-    print(f"{len(scenarios)} scenarios with {len(cases)} cases are in order")
-    for name in dict.fromkeys(case.scenario.id for case in cases if not case.scenario.judges):
-        print(f"  note: {name} has no step that expects anything, so it can never pass")
+    verb = "is" if len(scenarios) == 1 else "are"
+    print(f"{counted(len(scenarios), 'scenario')} with {counted(len(cases), 'case')} {verb} in order")
+    for text in dict.fromkeys(text for case in cases for text in notes(case)):
+        print(f"  note: {printable(text)}")
     if bench is not None:
         print(f"bench {bench.name!r} is in order: it offers {', '.join(sorted(bench.capabilities())) or 'nothing'}")
         reasons = [(case.key, reason) for case in cases if (reason := not_applicable(case, bench)) is not None]

@@ -7,12 +7,15 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.config import BenchFile
+from bench.interrupts import ENDING_SIGNALS
 from bench.runner import CaseResult, run_case
 from bench.scenario.loader import Case
+from devices.errors import BenchError
 
 BACKLOG = 2
 """Cases that wait at each worker, so that none idles while the session itself runs a long one."""
@@ -42,14 +45,14 @@ class Crew:
         """Results that have come in since the last call."""
         finished = {future for future in self._running if future.done()}
         self._running -= finished
-        return [future.result() for future in finished]
+        return [_result(future) for future in finished]
 
     def rest(self) -> Iterator[CaseResult]:
         """The results that are still to come, as they come."""
         while self._running:
             finished, self._running = wait(self._running, return_when=FIRST_COMPLETED)
             for future in finished:
-                yield future.result()
+                yield _result(future)
 
     def close(self) -> None:
         """Send the workers home; what they have not begun is not begun."""
@@ -69,9 +72,17 @@ def crew(jobs: int, bench: BenchFile) -> Iterator[Crew | None]:
         workers.close()
 
 
+def _result(future: Future[CaseResult]) -> CaseResult:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        raise BenchError("a process beside this one was killed") from None
+
+
 def _leave_interrupts() -> None:
-    """Ctrl-C is for the session: it lets its workers end their case."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C and its kin are for the session: it lets its workers end their case."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _work(case: Case, bench: BenchFile, folder: Path, seed: int, replay: list[str]) -> CaseResult:

@@ -6,7 +6,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from bench.quantity import text_of
+from bench.quantity import printable, text_of
 from bench.runner import CaseResult, Progress, StepResult
 from bench.scenario.loader import Case
 from bench.timeline import Event
@@ -56,7 +56,7 @@ class PlainLines:
     """One line per case, for CI logs and pipes."""
 
     def __init__(self, out: TextIO) -> None:
-        self._out = out
+        self._out: TextIO | None = out
 
     def __enter__(self) -> PlainLines:
         return self
@@ -64,7 +64,18 @@ class PlainLines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._out.flush()
+        self._print()
+
+    def _print(self, *lines: str) -> None:
+        """The run goes on when nobody reads any more, as in ``| head``; `bench.cli` then says so by its exit code."""
+        if self._out is None:
+            return
+        try:
+            for line in lines:
+                print(line, file=self._out)
+            self._out.flush()
+        except BrokenPipeError:
+            self._out = None
 
     def begin_case(self, case: Case, number: int, total: int) -> None:
         """Nothing is told before a case has ended."""
@@ -72,10 +83,8 @@ class PlainLines:
     def end_case(self, result: CaseResult, number: int, total: int) -> None:
         line = f"[{number:{len(str(total))}}/{total}] {result.verdict!s:6} {result.case.key}"
         times = f"{text_of(round(result.bench_s, 3))} of bench time in {result.wall_s:.2f} s"
-        print(f"{line}  ({times})", file=self._out)
-        if result.reason:
-            print(f"        {result.reason}", file=self._out)
-        self._out.flush()
+        reason = [f"        {printable(result.reason)}"] if result.reason else []
+        self._print(f"{line}  ({times})", *reason)
 
     def progress_of(self, case: Case) -> Progress | None:
         return None

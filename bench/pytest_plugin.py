@@ -1,7 +1,9 @@
 """Scenario files as pytest items: `pytest scenarios -k ... -n 2 --bench emulated --bench-out DIR`.
 
 Each case (scenario, gateway type, parameters) is one item. Verdict pass passes, fail and inconc fail, error is an
-error of the item's set-up, not applicable is a skip. With ``--bench-out`` the evidence stays and reports are written.
+error of the item's set-up; what is not applicable is skipped, and so is a case in which nothing was judged. A session
+in which nothing at all was judged ends with exit code 2. With ``--bench-out`` the evidence stays and reports are
+written.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from bench.verdict import EXIT_USAGE
 
 if TYPE_CHECKING:
     from bench.config import BenchFile
@@ -39,22 +43,25 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     named = any(Path(str(arg).split("::")[0]).resolve() == file_path for arg in parent.config.args)
     if not named and "scenarios" not in file_path.parts:
         return None
-    if not named and re.search(r"^steps\s*:", file_path.read_text("utf-8", "replace"), re.MULTILINE) is None:
+    if not named and not _is_scenario(file_path):
         return None
     return ScenarioFile.from_parent(parent, path=file_path)
+
+
+def _is_scenario(path: Path) -> bool:
+    return path.is_file() and re.search(r"^steps\s*:", path.read_text("utf-8", "replace"), re.MULTILINE) is not None
 
 
 class ScenarioFile(pytest.File):
     """One scenario file."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        from bench.products import DEVICES
         from bench.scenario.loader import cases_of
         from bench.scenario.source import read
+        from bench.selection import wanted_devices
         from devices.errors import UsageError
 
-        wanted = self.config.getoption("--gateway")
-        gateways = DEVICES if wanted == "all" else tuple(wanted.split(","))
+        gateways = wanted_devices(self.config.getoption("--gateway"))
         try:
             cases = cases_of(read(self.path), gateways, _suite(self.path))
         except UsageError as error:
@@ -117,7 +124,9 @@ class ScenarioItem(pytest.Item):
         self.user_properties.append(("bench_s", result.bench_s))
         if result.verdict is Verdict.ERROR:
             raise BenchTrouble(result)
-        if result.verdict not in (Verdict.PASS, Verdict.NONE):
+        if result.verdict is Verdict.NONE:
+            pytest.skip("not judged: the scenario expects nothing")
+        if result.verdict is not Verdict.PASS:
             raise NotPassed(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
@@ -169,8 +178,12 @@ def _folder(config: pytest.Config) -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The controlling process makes the run folder once, before workers fill it."""
-    if config.getoption("--bench-out") is None or hasattr(config, "workerinput"):
+    """The controlling process looks at the options and makes the run folder once, before workers fill it."""
+    if hasattr(config, "workerinput"):
+        return
+    _check_options(config)
+    config.pluginmanager.register(Judged(), "smgw-bench-judged")
+    if config.getoption("--bench-out") is None:
         return
     from bench.session import Session
     from devices.errors import UsageError
@@ -182,7 +195,44 @@ def pytest_configure(config: pytest.Config) -> None:
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[_SESSION] = session
+    config.add_cleanup(session.close)
     config.pluginmanager.register(SkippedCases(config), "smgw-bench-skipped")
+
+
+def _check_options(config: pytest.Config) -> None:
+    """One message for a wrong option, instead of one for each case."""
+    from bench.selection import wanted_devices
+    from devices.errors import UsageError
+
+    if config.getoption("--bench") != "emulated":
+        _bench_of(config)
+    if config.getoption("--gateway") != "all":
+        try:
+            wanted_devices(config.getoption("--gateway"))
+        except UsageError as error:
+            raise pytest.UsageError(f"--gateway: {error}") from None
+
+
+class Judged:
+    """Counts, in the controlling process, the cases that were judged: without any, nothing has passed."""
+
+    def __init__(self) -> None:
+        self.judged = self.not_judged = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        told = dict(report.user_properties)
+        if report.when == "call" and "verdict" in told and "scenario" in told:
+            self.judged += told["verdict"] != "none"
+            self.not_judged += told["verdict"] == "none"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.not_judged and not self.judged and session.exitstatus == 0 and session.testscollected:
+            session.exitstatus = EXIT_USAGE
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.not_judged and not self.judged:
+            terminalreporter.write_line("smgw-bench: nothing was judged, so nothing has passed")
 
 
 class SkippedCases:

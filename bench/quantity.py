@@ -69,6 +69,8 @@ _WRITTEN = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*([^\d\s.]*)\s*\Z")
 def parse(text: object, kind: Kind) -> Decimal:
     """The quantity `text` in the base unit of `kind`; ValueError says what would be right."""
     match = _WRITTEN.match(str(text))
+    if match is None and _WRITTEN.match(str(text).replace(",", ".", 1)):
+        raise ValueError(f"{text!r} has a comma: write {str(text).replace(',', '.', 1)!r}, with a point")
     if match is None:
         raise ValueError(f"{text!r} is not {kind.a}: write it like {kind.example!r}")
     number, unit = Decimal(match[1]), match[2]
@@ -144,3 +146,8 @@ _SHARE_SCHEMA = {"type": ["string", "number"], "examples": ["50 %"]}
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema(_DURATION_SCHEMA)]
 Offset = Annotated[timedelta, BeforeValidator(parse_offset), WithJsonSchema(_OFFSET_SCHEMA)]
 Share = Annotated[float, BeforeValidator(parse_share), WithJsonSchema(_SHARE_SCHEMA)]
+
+
+def printable(text: str) -> str:
+    """`text` on one line without control characters: what stands in files must not steer a terminal."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

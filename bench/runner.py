@@ -13,10 +13,11 @@ from typing import Any
 from bench.assembly import open_rig
 from bench.config import BenchFile
 from bench.expect import Measurement, Monitor, Outcome
+from bench.interrupts import CASE_TASK
 from bench.products import device_name, gateway_type
 from bench.rig import Rig, Violated
 from bench.scenario.loader import Case
-from bench.store import write_json, write_scenario
+from bench.store import write_json, write_scenario, write_text
 from bench.timeline import Event, Timeline
 from bench.verdict import Verdict, merge
 from devices.clock import Clock, run, wall_seconds
@@ -111,10 +112,10 @@ def run_case(
     except (BenchError, UsageError) as error:
         give_up(result, str(error))
     except Exception as error:  # a defect of the bench must not end the session, nor read as a device fault
-        (folder / "defect.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        write_text(folder / "defect.txt", traceback.format_exc())
         give_up(result, f"defect in the bench: {type(error).__name__}: {error} (see defect.txt)")
     result.wall_s = round(wall_seconds() - begin, 6)
-    write_json(folder / "verdict.json", _record(result, bench, seed, replay))
+    write_json(folder / "verdict.json", _record(result, bench, folder, seed, replay))
     return result
 
 
@@ -136,6 +137,8 @@ class _Run:
 
     async def all(self) -> None:
         scenario = self.case.scenario
+        if task := asyncio.current_task():
+            task.set_name(CASE_TASK)
         clock = Clock(asyncio.get_running_loop(), scenario.given.time if self.bench.time == "virtual" else None)
         self.result.started = clock.now().isoformat()
         timeline = Timeline(clock, self.folder / "timeline.jsonl")
@@ -145,6 +148,7 @@ class _Run:
             product = None if scenario.device else gateway_type(self.case.gateway)
             async with open_rig(clock, timeline, self.case, product, self.bench, self.folder, self.seed) as rig:
                 try:
+                    _heed_cancellation()
                     await self._judge(rig)
                 except (BenchError, UsageError) as error:
                     give_up(self.result, str(error))
@@ -183,6 +187,7 @@ class _Run:
 
     async def _steps(self, rig: Rig) -> None:
         for index, step in enumerate(self.case.scenario.steps):
+            _heed_cancellation()
             record = StepResult(
                 index, self.case.step_line(index), step.key, step.sentence(), round(rig.clock.seconds(), 6)
             )
@@ -212,12 +217,8 @@ class _Run:
 
     def _judge_monitors(self, monitors: list[Monitor]) -> None:
         for monitor in monitors:
-            verdict, reason = monitor.verdict, ""
-            if verdict is Verdict.FAIL:
-                reason = f"at {monitor.violated_at:.3f} s: {monitor.seen}"
-                self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
-            elif verdict is Verdict.INCONC:
-                reason = "could not be decided at the end"
+            verdict, reason = monitor.verdict, monitor.reason
+            if verdict >= Verdict.INCONC:
                 self.result.reason = self.result.reason or f"{monitor.sentence()}: {reason}"
             self.result.verdict = merge((self.result.verdict, verdict))
             self.result.monitors.append(
@@ -236,6 +237,13 @@ class _Run:
             for name, (value, source, why) in sorted(rig.assumed.items())
         ]
         rig.timeline.add("verdict", str(self.result.verdict), {"reason": self.result.reason})
+
+
+def _heed_cancellation() -> None:
+    """End a case that was cancelled, where a driver that was being opened has swallowed that."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _stop(watching: asyncio.Task[None] | None) -> Exception | None:
@@ -262,11 +270,12 @@ async def _watch(rig: Rig, monitors: list[Monitor]) -> None:
         await rig.timeline.changed(max(again, rig.clock.seconds() + 1e-6), known)
 
 
-def _record(result: CaseResult, bench: BenchFile, seed: int, replay: list[str]) -> dict[str, Any]:
+def _record(result: CaseResult, bench: BenchFile, folder: Path, seed: int, replay: list[str]) -> dict[str, Any]:
     case, scenario = result.case, result.case.scenario
     emulated = bench.service_adapter_emulated if scenario.device else bench.gateway.emulated
     return {
         "schema": VERDICT_SCHEMA,
+        "evidence": sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix != ".part"),
         "key": case.key,
         "scenario": scenario.id,
         "suite": case.suite,

@@ -11,12 +11,20 @@ from bench.scenario.mistakes import UnknownWord, unknown_option
 from devices.errors import UsageError
 
 
-def select(arguments: argparse.Namespace) -> list[Case]:
-    """The cases that the options choose; UsageError when that is none."""
-    gateways = DEVICES if arguments.gateway == "all" else tuple(arguments.gateway.split(","))
-    for name in gateways:
+def wanted_devices(option: str) -> tuple[str, ...]:
+    """The products that ``--gateway`` names; UsageError for one that there is not."""
+    if option == "all":
+        return DEVICES
+    names = tuple(option.split(","))
+    for name in names:
         if name not in DEVICES:
             raise unknown_option(UnknownWord("gateway type", name, (*DEVICES, "all")))
+    return names
+
+
+def select(arguments: argparse.Namespace) -> list[Case]:
+    """The cases that the options choose; UsageError when that is none."""
+    gateways = wanted_devices(arguments.gateway)
     cases = load(arguments.paths or [Path("scenarios")], gateways)
     if arguments.case is not None:
         chosen = [case for case in cases if case.key == arguments.case]

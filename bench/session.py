@@ -20,7 +20,8 @@ from bench.config import BenchFile
 from bench.crew import crew
 from bench.runner import VERDICT_SCHEMA, CaseResult, Progress, run_case
 from bench.scenario.loader import Case
-from bench.store import RUN_SCHEMA, read_json, write_json
+from bench.scenario.source import fingerprint
+from bench.store import RUN_SCHEMA, FolderLock, read_json, write_json
 from bench.verdict import Verdict, merge
 from devices.clock import wall_now
 from devices.errors import Place, UsageError
@@ -92,26 +93,67 @@ class Session:
     fail_fast: bool = False
     choice: dict[str, Any] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
+    _lock: FolderLock | None = None
 
     def prepare(self, *, resume: bool = False) -> None:
-        """Make the run folder, or take up the one of a run that did not end."""
+        """Make the run folder, or take up the one of a run that did not end; `close` lets go of it."""
         path = self.folder / "run.json"
         if resume:
+            read_json(path)  # is it a run folder at all?
+            self._lock = FolderLock(self.folder)
             self.record = read_json(path)
             self.seed = int(self.record["seed"])
-            self.record.setdefault("interruptions", []).append({"resumed": wall_now().isoformat(timespec="seconds")})
+            self._refuse_changes()
+            done = sum(self._row(case) is not None for case in self.cases)
+            self.interrupted("resumed", f"{done} of {len(self.cases)} cases were finished")
             self._drop_unfinished()
         else:
-            if path.exists():
-                hint = "name another folder with --out, or go on with --resume"
-                raise UsageError("there is a run in this folder already", place=Place(self.folder), hint=hint)
             try:
-                (self.folder / "cases").mkdir(parents=True, exist_ok=True)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock = FolderLock(self.folder)
+                if path.exists():
+                    hint = "name another folder with --out, or go on with --resume"
+                    raise UsageError("there is a run in this folder already", place=Place(self.folder), hint=hint)
+                (self.folder / "cases").mkdir(exist_ok=True)
                 shutil.copyfile(self.bench_file, self.folder / "bench.yaml")
             except OSError as error:
                 raise UsageError(f"the run folder cannot be made: {error.strerror}", place=Place(self.folder)) from None
             self.record = self._new_record()
+        self.record["process"] = os.getpid()
         self._write()
+
+    def close(self) -> None:
+        """Let go of the run folder; may be called twice."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def interrupted(self, kind: str, text: str) -> None:
+        """Note in the record that the run did not go straight on."""
+        when = wall_now().isoformat(timespec="seconds")
+        self.record.setdefault("interruptions", []).append({"at": when, "kind": kind, "text": text})
+
+    def _refuse_changes(self) -> None:
+        """A run is of one version of its files: what was changed in between makes another run of it."""
+        told, now = self.record.get("scenarios"), self._fingerprints()
+        before: dict[str, Any] = told if isinstance(told, dict) else now
+        hint = "begin a new run, or put the file back as it was"
+        for file in dict.fromkeys([*before, *now]):
+            if file not in now:
+                raise UsageError("the scenario is gone since the run was begun", place=Place(file), hint=hint)
+            if file not in before:
+                raise UsageError("the scenario is new since the run was begun", place=Place(file), hint=hint)
+            if before[file] != now[file]:
+                raise UsageError("the scenario was changed since the run was begun", place=Place(file), hint=hint)
+        try:
+            same = (self.folder / "bench.yaml").read_bytes() == self.bench_file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the bench file cannot be compared: {error.strerror}", place=Place(self.folder)) from None
+        if not same:
+            raise UsageError("the bench was changed since the run was begun", place=Place(self.bench_file), hint=hint)
+
+    def _fingerprints(self) -> dict[str, str]:
+        return {str(case.source.file.resolve()): fingerprint(case.source.text) for case in self.cases}
 
     def _new_record(self) -> dict[str, Any]:
         now = wall_now()
@@ -137,6 +179,7 @@ class Session:
             },
             "command": self.command,
             "choice": self.choice,
+            "scenarios": self._fingerprints(),
             "cases": [],
             "not_tested": [],
             "counts": {},
@@ -152,7 +195,7 @@ class Session:
                 aside = folder.with_name(folder.name + DAMAGED)
                 shutil.rmtree(aside, ignore_errors=True)
                 folder.rename(aside)
-                self.record["interruptions"][-1].setdefault("damaged", []).append(aside.name)
+                self.record["interruptions"][-1]["text"] += f"; damaged: {aside.name}"
             else:
                 shutil.rmtree(folder)
 
@@ -183,7 +226,8 @@ class Session:
                 progress = told.begin(case)
                 result = run_case(case, self.bench, folder, seed=seed, replay=replay, progress=progress)
                 told.end([result])
-                if self.fail_fast and told.worst > Verdict.PASS:
+                if self.fail_fast and told.worst > Verdict.PASS and todo:
+                    self.interrupted("stopped by --fail-fast", f"behind {case.key}, {_left(len(todo))}")
                     todo.clear()
             if workers is not None:
                 for result in workers.rest():
@@ -234,12 +278,17 @@ def _row_of(folder: Path) -> dict[str, Any] | None:
         return None
     if not isinstance(record, dict) or record.get("schema") != VERDICT_SCHEMA:
         return None
+    if record.get("verdict") not in [str(verdict) for verdict in Verdict]:
+        return None
     told = ("key", "suite", "scenario", "title", "parameters", "verdict", "reason", "started", "wall_s", "bench_s")
-    return {
-        "folder": f"cases/{folder.name}",
-        "gateway": record["gateway"]["type"],
-        **{name: record[name] for name in told},
-    }
+    try:
+        return {
+            "folder": f"cases/{folder.name}",
+            "gateway": record["gateway"]["type"],
+            **{name: record[name] for name in told},
+        }
+    except (KeyError, TypeError):
+        return None
 
 
 def finish_folder(session: Session, not_tested: Sequence[dict[str, str]]) -> None:
@@ -276,3 +325,7 @@ def default_folder() -> Path:
     """Where a run goes when nobody says so: runs/ and the time of its begin."""
     base = Path(os.environ.get("SMGW_BENCH_RUNS", "runs"))
     return base / f"{wall_now():%Y-%m-%dT%H%M%S}"
+
+
+def _left(count: int) -> str:
+    return "1 case was left" if count == 1 else f"{count} cases were left"

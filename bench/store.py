@@ -9,6 +9,8 @@ A case whose folder has a verdict.json is finished; everything else is run again
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -36,7 +38,39 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise BenchError(f"{path} cannot be written: {error.strerror}") from error
+
+
+class FolderLock:
+    """Keeps a run folder to one process as long as that lives; the system lets go of it when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder, which exists; UsageError when another process has it."""
+        self._file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.release()
+            raise UsageError(
+                f"a run is going on in this folder{_who(folder)}",
+                place=Place(folder),
+                hint="wait until it has ended, or end that process",
+            ) from None
+
+    def release(self) -> None:
+        """Give the folder free; may be called twice."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _who(folder: Path) -> str:
+    try:
+        return f" (process {int(read_json(folder / 'run.json')['process'])})"
+    except (UsageError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -45,11 +45,15 @@ class Timeline:
     Attributes:
         events: all events so far.
         latest: (source, kind) -> the newest event of that kind.
+        trouble: why events are no longer written; whoever sees something need not care, whoever waits is told.
+        on_trouble: called when that happens.
     """
 
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         self.events: list[Event] = []
         self.latest: dict[tuple[str, str], Event] = {}
+        self.trouble: BenchError | None = None
+        self.on_trouble: Callable[[], None] = _nobody
         self._clock = clock
         self._listeners: list[Callable[[Event], None]] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -69,7 +73,9 @@ class Timeline:
             try:
                 self._file.write(event.to_json() + "\n")
             except OSError as error:
-                raise BenchError(f"the timeline cannot be written: {error.strerror}") from error
+                self._file = None
+                self.trouble = BenchError(f"the timeline cannot be written: {error.strerror}")
+                self.on_trouble()
         for listener in self._listeners:
             listener(event)
         if self._waiters:
@@ -90,6 +96,7 @@ class Timeline:
             until: bench seconds.
             seen: number of events that the caller has taken into account; with more on the timeline it returns at once.
         """
+        self.raise_trouble()
         if seen is not None and len(self.events) > seen:
             return
         loop = asyncio.get_running_loop()
@@ -102,6 +109,12 @@ class Timeline:
             handle.cancel()
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+        self.raise_trouble()
+
+    def raise_trouble(self) -> None:
+        """Raise BenchError when the evidence can no longer be written."""
+        if self.trouble is not None:
+            raise self.trouble
 
     def select(self, source: str, kind: str | None = None, *, since: float = 0.0, **data: Any) -> list[Event]:
         """The events of `source` (and `kind`) from `since` on whose data agree with the keyword arguments."""
@@ -117,8 +130,15 @@ class Timeline:
     def close(self) -> None:
         """End the file; may be called twice."""
         if self._file is not None:
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            try:
+                file.close()
+            except OSError as error:
+                raise BenchError(f"the timeline cannot be written: {error.strerror}") from error
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

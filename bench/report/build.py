@@ -48,6 +48,7 @@ _SOURCES = frozenset({"lmn", "led", "power", "step"})
 _WORST_FIRST = (
     Status.FAIL,
     Status.ERROR,
+    Status.DAMAGED,
     Status.UNFINISHED,
     Status.INCONC,
     Status.NONE,
@@ -81,7 +82,9 @@ def build_report(run: RunFolder) -> Report:
 
 
 def _head(run: RunFolder, cases: list[Case]) -> Head:
-    complete = run.finished is not None and all(case.status is not Status.UNFINISHED for case in cases)
+    complete = run.finished is not None and not any(
+        case.status in (Status.UNFINISHED, Status.DAMAGED) for case in cases
+    )
     bench = (
         Fact("Bench", run.bench_name or "not recorded"),
         Fact("Bench file", run.bench_file or "built in"),
@@ -152,7 +155,7 @@ def _case(run: RunFolder, record: CaseRecord, anchor: str, attempt: int, suites:
     decisive = _decisive(record.verdict, records)
     steps = tuple(_step(number, item, decisive) for number, item in enumerate(records, 1))
     waveform, led_damage = _waveform(record, timeline, steps)
-    status = status_of(record.verdict)
+    status = status_of(record.verdict, damaged=record.broken)
     return Case(
         anchor=anchor,
         key=record.key,
@@ -244,6 +247,8 @@ def _shown_steps(steps: tuple[StepRow, ...]) -> tuple[StepRow, ...]:
 
 
 def _reason_of_unfinished(status: Status, steps: tuple[StepRow, ...]) -> str:
+    if status is Status.DAMAGED:
+        return "its record cannot be used, see what is damaged"
     if status is not Status.UNFINISHED:
         return ""
     if not steps:
@@ -291,7 +296,7 @@ def _summary(run: RunFolder, cases: list[Case]) -> Summary:
         for suite in sorted({case.suite for case in cases}, key=_natural)
     ]
     first = []
-    for status in (Status.FAIL, Status.ERROR, Status.INCONC, Status.UNFINISHED):
+    for status in (Status.FAIL, Status.ERROR, Status.INCONC, Status.DAMAGED, Status.UNFINISHED):
         found = next((case for case in cases if case.status is status), None)
         if found is not None:
             first.append(FirstTrouble(status, found.link, found.title, found.reason))

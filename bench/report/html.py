@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bench.expect import LATE_S
 from bench.report.case_page import case_section, evidence_table
 from bench.report.figures import date, span
 from bench.report.model import Case, Fact, Head, MatrixCell, NotTested, Report, Status, Summary
 from bench.report.page import badge, case_link, case_links, document, escape, facts, name, row, sheet, table
 from bench.report.waveform import shared_patterns
+from devices.leds.limits import DEFAULT_LIMITS
 
 EMULATED = "EMULATED DEVICE - NOT A TEST RESULT"
 _ALL_OPEN = 12
@@ -15,7 +17,11 @@ _ALL_OPEN = 12
 _DECISION_RULE = (
     "A case has the worst verdict of its steps and of what was watched all through, in the order none, pass, "
     "inconclusive, fail, bench error. A figure is compared with its limit as measured; its uncertainty is stated "
-    "beside it and is not added to or taken from the limit. What the evidence cannot decide is inconclusive, not pass."
+    "beside it and is not added to or taken from the limit. Limits of time are compared with the instants of the "
+    f"evidence, however long it took to decide; the bench grants {LATE_S:g} s, by which it may itself be late. An LED "
+    "that must keep a level must keep it all the time: another level is no change of the device only up to "
+    f"{DEFAULT_LIMITS.outage_s * 1e3:.0f} ms and rarely, and is then told as tolerated. What the evidence cannot "
+    "decide is inconclusive, not pass."
 )
 
 
@@ -87,6 +93,7 @@ _FIRST = {
     Status.FAIL: "fail",
     Status.ERROR: "bench error",
     Status.INCONC: "inconclusive",
+    Status.DAMAGED: "damaged",
     Status.UNFINISHED: "not finished",
 }
 
@@ -228,11 +235,14 @@ def _not_tested(records: tuple[NotTested, ...]) -> str:
 
 
 def _interruptions(report: Report) -> str:
+    damaged = [case.link for case in report.cases if case.damage and case.status is not Status.UNFINISHED]
     open_cases = [case.link for case in report.cases if case.status is Status.UNFINISHED]
     rows = [row((escape(item.at), escape(item.kind), escape(item.text))) for item in report.interruptions]
     parts = []
     if rows:
         parts.append(table("interruptions", "Interruptions of the run", ("When", "What", "Details"), rows))
+    if damaged:
+        parts.append(f"<p>Evidence is damaged or missing: {case_links(damaged)}.</p>")
     if open_cases:
         parts.append(f"<p>Begun and not finished: {case_links(open_cases)}.</p>")
     if report.head.finished is None:

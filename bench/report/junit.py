@@ -26,7 +26,7 @@ from bench.report.model import Case, Report, Status
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010fffd]")
 _FAILURES = {Status.FAIL: "fail", Status.INCONC: "inconclusive"}
-_ERRORS = {Status.ERROR: "bench error", Status.UNFINISHED: "not finished"}
+_ERRORS = {Status.ERROR: "bench error", Status.DAMAGED: "damaged", Status.UNFINISHED: "not finished"}
 _SKIPPED = (Status.NONE, Status.NOT_BEGUN, Status.NOT_APPLICABLE)
 _MAX_TEXT = 4000
 

@@ -15,8 +15,8 @@ from bench.verdict import Verdict
 class Status(Enum):
     """How a case stands in the report, in the order in which the summary counts.
 
-    The last three are no verdicts: a bench that was interrupted in the case or before it, and a scenario that a product
-    or a bench cannot do.
+    The last four are no verdicts: a record that cannot be read any more, a bench that was interrupted in the case or
+    before it, and a scenario that a product or a bench cannot do.
     """
 
     PASS = "pass"
@@ -24,6 +24,7 @@ class Status(Enum):
     INCONC = "inconc"
     ERROR = "error"
     NONE = "none"
+    DAMAGED = "damaged"
     UNFINISHED = "unfinished"
     NOT_BEGUN = "not begun"
     NOT_APPLICABLE = "not applicable"
@@ -45,6 +46,7 @@ _WORDS = {
     Status.INCONC: "inconclusive",
     Status.ERROR: "bench error",
     Status.NONE: "not judged",
+    Status.DAMAGED: "damaged",
     Status.UNFINISHED: "not finished",
     Status.NOT_BEGUN: "not begun",
     Status.NOT_APPLICABLE: "not applicable",
@@ -55,14 +57,17 @@ _MEANINGS = {
     Status.INCONC: "The evidence does not suffice to say whether the device behaves rightly.",
     Status.ERROR: "The bench was in trouble. This says nothing about the device.",
     Status.NONE: "The case has steps that act but none that judges.",
+    Status.DAMAGED: "What was kept of the case cannot be read, or is gone. This says nothing about the device.",
     Status.UNFINISHED: "The bench was interrupted before the case ended. This says nothing about the device.",
     Status.NOT_BEGUN: "The run ended before it came to this case.",
     Status.NOT_APPLICABLE: "The scenario does not apply to this product or this bench, for the reason given.",
 }
 
 
-def status_of(verdict: Verdict | None) -> Status:
+def status_of(verdict: Verdict | None, *, damaged: bool = False) -> Status:
     """The status of a case with `verdict`; None is a case that never finished."""
+    if damaged:
+        return Status.DAMAGED
     return Status.UNFINISHED if verdict is None else Status(str(verdict))
 
 

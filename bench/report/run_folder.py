@@ -30,6 +30,7 @@ from bench.verdict import Verdict
 from devices.errors import Place, UsageError
 
 RUN_SCHEMA = "smgw-bench/run/1"
+VERDICT_SCHEMA = "smgw-bench/verdict/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class CaseRecord:
         folder: where its evidence lies; None when it has none.
         verdict: None: the case was begun and never finished.
         damage: what could not be read of it, in words.
+        broken: so much is damaged that its verdict is not known.
     """
 
     key: str
@@ -125,6 +127,7 @@ class CaseRecord:
     seed: str = ""
     replay: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,20 +244,14 @@ def _read_cases(folder: Path, run: Json) -> tuple[CaseRecord, ...]:
 def _read_case(folder: Path, entry: Json) -> CaseRecord:
     where, damage = _case_folder(folder, as_text(entry.get("folder")))
     stored: Json = {}
-    judged = _verdict(entry.get("verdict"))
-    if where is not None:
-        path = where / "verdict.json"
-        if path.is_file():
-            document = load_object(path)
-            if isinstance(document, str):
-                damage.append(document)
-                judged = None
-            else:
-                stored = document
-                judged = _verdict(stored.get("verdict"))
-        else:
-            judged = None  # the journal of the case decides: without its verdict it has not finished
-            stored = _from_scenario(where / "scenario.yaml")
+    judged: Verdict | None = None  # only the case's own record decides: without it, it has not finished
+    if where is not None and (where / "verdict.json").is_file():
+        stored, wrong = _read_verdict(where / "verdict.json")
+        judged = None if wrong else _verdict(stored.get("verdict"))
+        damage += [wrong] if wrong else _lost(where, stored)
+    elif where is not None:
+        stored = _from_scenario(where / "scenario.yaml")
+    broken = judged is None and bool(damage)
     gateway = as_mapping(stored.get("gateway"))
     key = as_text(stored.get("key") or entry.get("key")) or (where.name if where else "?")
     merged = {**entry, **stored}
@@ -284,7 +281,30 @@ def _read_case(folder: Path, entry: Json) -> CaseRecord:
         seed=as_text(merged.get("seed")),
         replay=as_texts(merged.get("replay")),
         damage=tuple(damage),
+        broken=broken,
     )
+
+
+def _read_verdict(path: Path) -> tuple[Json, str]:
+    """What verdict.json holds, and why it cannot be used; empty when it can."""
+    document = load_object(path)
+    if isinstance(document, str):
+        return _from_scenario(path.with_name("scenario.yaml")), document
+    schema, word = document.get("schema"), document.get("verdict")
+    if schema != VERDICT_SCHEMA:
+        return document, f"verdict.json has the schema {as_text(schema)!r}, this version reads {VERDICT_SCHEMA!r}"
+    if _verdict(word) is None:
+        return document, f"verdict.json holds no verdict: {as_text(word)!r}"
+    return document, ""
+
+
+_ALWAYS_THERE = ("scenario.yaml", "timeline.jsonl")
+
+
+def _lost(folder: Path, stored: Json) -> list[str]:
+    """Evidence that was there when the case ended, and is gone."""
+    names = sorted({*_ALWAYS_THERE, *as_texts(stored.get("evidence"))})
+    return [f"{name} is missing" for name in names if Path(name).name == name and not (folder / name).is_file()]
 
 
 def _from_scenario(path: Path) -> Json:

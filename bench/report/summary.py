@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.quantity import printable
 from bench.report.build import not_tested_status
 from bench.report.figures import span
 from bench.report.model import Status, status_of
@@ -18,7 +19,7 @@ _WIDTH = 100
 
 def counts(run: RunFolder) -> dict[str, int]:
     """How often each status occurred in `run`, by its word in the records."""
-    found = Counter(status_of(case.verdict) for case in run.cases)
+    found = Counter(_status(case) for case in run.cases)
     found.update(not_tested_status(record) for record in run.not_tested)
     return {status.value: found[status] for status in Status if found[status]}
 
@@ -51,18 +52,25 @@ _ORDER = (Verdict.FAIL, Verdict.ERROR, None, Verdict.INCONC)
 
 def _troubles(cases: Iterable[CaseRecord]) -> list[str]:
     """Cases that did not pass, faults of the device first."""
-    bad = [case for case in cases if case.verdict in _ORDER]
-    bad.sort(key=lambda case: _ORDER.index(case.verdict))
+    bad = [case for case in cases if case.verdict in _ORDER or case.damage]
+    bad.sort(key=lambda case: _ORDER.index(case.verdict) if case.verdict in _ORDER else len(_ORDER))
     shown = bad[:TROUBLES_SHOWN]
-    word = max((len(status_of(case.verdict).words) for case in shown), default=0)
+    word = max((len(_status(case).words) for case in shown), default=0)
     key = min(max((len(case.key) for case in shown), default=0), 44)
     lines = [
-        _cut(f"{status_of(case.verdict).words:<{word}}  {case.key:<{key}}  {' '.join(case.reason.split())}".rstrip())
-        for case in shown
+        _cut(f"{_status(case).words:<{word}}  {printable(case.key):<{key}}  {_why(case)}".rstrip()) for case in shown
     ]
     if len(bad) > len(shown):
         lines.append(f"and {len(bad) - len(shown)} more, see the report")
     return lines
+
+
+def _status(case: CaseRecord) -> Status:
+    return status_of(case.verdict, damaged=case.broken)
+
+
+def _why(case: CaseRecord) -> str:
+    return printable(" ".join("; ".join([*([case.reason] if case.reason else []), *case.damage]).split()))
 
 
 def _cut(line: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.report.build import build_report
 from bench.report.html import render_html
 from bench.report.junit import render_junit
-from bench.report.model import Report
+from bench.report.model import Report, Status
 from bench.report.run_folder import read_run_folder
 from devices.errors import BenchError
 
@@ -30,6 +30,17 @@ def write_reports(folder: Path | str) -> dict[str, Path]:
     """
     path = Path(folder)
     return write_report(build_report(read_run_folder(path)), path)
+
+
+def damaged(folder: Path | str) -> list[str]:
+    """What of the stored evidence cannot be read or is gone, case by case, in words."""
+    report = build_report(read_run_folder(folder))
+    return [
+        f"{case.key}: {text}"
+        for case in report.cases
+        if case.status is not Status.UNFINISHED  # a torn end is what a killed case leaves
+        for text in case.damage
+    ]
 
 
 def write_report(report: Report, folder: Path) -> dict[str, Path]:

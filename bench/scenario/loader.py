@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bench.products import ALL, DEVICES, METERS
 from bench.scenario.mistakes import UnknownWord, did_you_mean, translate, unknown_word
 from bench.scenario.models import Scenario
-from bench.scenario.source import Path_, Source, read
+from bench.scenario.source import Path_, Source, fingerprint, read, regular
 from devices.errors import Place, UsageError, UsageErrors
 
 SUFFIXES = (".yaml", ".yml")
@@ -25,6 +25,10 @@ MAX_VARIANTS = 2000
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEADER = ("parameters", "per_gateway")
+_PLAIN = re.compile(r"[a-z0-9.+-]+( [a-z]+)?")
+"""Values of parameters that no other value resembles once blanks are replaced, such as ``2 s``."""
+MAX_FOLDER = 160
+"""Characters of a folder's name; file systems take 255 octets."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Case:
         gateway: gateway type, or meter when the scenario is about one (`bench.products.DEVICES`).
         parameters: name -> value of this variant.
         suite: folder of the file below the folder that was asked for.
+        files: parameters whose values are names of files.
     """
 
     scenario: Scenario
@@ -44,25 +49,35 @@ class Case:
     gateway: str
     parameters: dict[str, Any] = field(default_factory=dict)
     suite: str = ""
+    files: frozenset[str] = frozenset()
 
     @property
     def key(self) -> str:
         """Unique name, such as ``MP-6.2[casa,meter=base_meter]``."""
-        details = [self.gateway, *(f"{name}={_brief(value)}" for name, value in self.parameters.items())]
+        values = ((name, _brief(value, name in self.files)) for name, value in self.parameters.items())
+        details = [self.gateway, *(f"{name}={value}" for name, value in values)]
         return f"{self.scenario.id}[{','.join(details)}]"
 
     @property
     def folder(self) -> str:
-        """Name of the case's folder: the key in characters that every file system takes."""
-        return re.sub(r"[^A-Za-z0-9._=+-]+", "_", self.key).strip("_")
+        """Name of the case's folder: the key in characters that every file system takes.
+
+        Where that could be the name of another case, on a file system that knows no small and capital letters either,
+        a check sum of the key is put behind it.
+        """
+        name = re.sub(r"[^A-Za-z0-9._=+-]+", "_", self.key).strip("_")
+        values = (_brief(value, name in self.files) for name, value in self.parameters.items())
+        if len(name) <= MAX_FOLDER and all(_PLAIN.fullmatch(value) for value in values):
+            return name
+        return f"{name[:MAX_FOLDER]}-{fingerprint(self.key)[:10]}"
 
     def step_line(self, index: int) -> int:
         """Line of step `index` (from 0) in the file."""
         return self.source.line(("steps", index))
 
 
-def _brief(value: Any) -> str:
-    return Path(value).stem if isinstance(value, str) and "/" in value else str(value)
+def _brief(value: Any, is_file: bool) -> str:
+    return Path(str(value)).stem if is_file else str(value)
 
 
 def find_files(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
@@ -79,19 +94,26 @@ def find_files(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
             found.setdefault(path, path.parent)
         else:
             near = difflib.get_close_matches(path.name, _siblings(path), 1)
+            if path.is_symlink():
+                raise UsageError(f"the link leads to {path.readlink()}, which is not there", place=Place(path))
             raise UsageError("no such file or folder", place=Place(path), hint=did_you_mean(near))
     return list(found.items())
 
 
 def _siblings(path: Path) -> list[str]:
-    return [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        return [p.name for p in path.parent.iterdir()]
+    except OSError:
+        return []
 
 
 def _is_scenario(path: Path) -> bool:
     """Catalogues and recordings may lie beside scenarios: those are files that have no steps."""
     try:
+        if not regular(path):
+            return False
         return re.search(r"^steps\s*:", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, UsageError):
         return True  # let the reader complain
 
 
@@ -113,10 +135,11 @@ def load(paths: Sequence[Path], gateways: Iterable[str] = DEVICES) -> list[Case]
             errors.append(error)
             continue
         ident = str(source.data["id"])
-        if ident in first:
-            other = first[ident].place(("id",))
-            errors.append(UsageError(f"id {ident!r} is taken by {other}", place=source.place(("id",))))
-        first.setdefault(ident, source)
+        other = first.setdefault(ident.casefold(), source)
+        if other is not source:
+            taken = f"id {ident!r} is taken by {other.place(('id',))}"
+            hint = None if ident == str(other.data["id"]) else "ids must differ in more than small and capital letters"
+            errors.append(UsageError(taken, place=source.place(("id",)), hint=hint))
         cases.extend(loaded)
     if errors:
         raise UsageErrors(errors)
@@ -131,7 +154,7 @@ def cases_of(source: Source, gateways: Sequence[str] = DEVICES, suite: str = "")
         raise UsageError(f"the file {what}", place=Place(source.file, 1), hint="a scenario begins with 'id: ...'")
     header = {name: data.get(name) for name in _HEADER}
     body = {name: value for name, value in data.items() if name not in _HEADER}
-    variants = _variants(header["parameters"], source)
+    variants, files = _variants(header["parameters"], source)
     per_gateway = _per_gateway(header["per_gateway"], source)
     _check_placeholders(source, variants[0], per_gateway)
     cache: dict[str, Scenario] = {}
@@ -153,7 +176,7 @@ def cases_of(source: Source, gateways: Sequence[str] = DEVICES, suite: str = "")
             if (token, gateway) not in checked:
                 checked.add((token, gateway))
                 _check_steps(cache[token], gateway, source)
-            cases.append(Case(cache[token], source, gateway, variant, suite))
+            cases.append(Case(cache[token], source, gateway, variant, suite, files))
     return cases
 
 
@@ -182,12 +205,14 @@ def _meant(body: dict[str, Any], source: Source) -> Sequence[str]:
     return [str(name) for name in named]
 
 
-def _variants(parameters: Any, source: Source) -> list[dict[str, Any]]:
+def _variants(parameters: Any, source: Source) -> tuple[list[dict[str, Any]], frozenset[str]]:
+    """All combinations of the parameters, and which of them are names of files."""
     if parameters is None:
-        return [{}]
+        return [{}], frozenset()
     if not isinstance(parameters, dict):
         raise UsageError("'parameters' maps names to lists of values", place=source.place(("parameters",)))
     columns: list[list[Any]] = []
+    files: set[str] = set()
     for name, written in parameters.items():
         place = source.place(("parameters", name))
         if name == "gateway":
@@ -196,6 +221,9 @@ def _variants(parameters: Any, source: Source) -> list[dict[str, Any]]:
         values = _matching_files(written["files"], source, place) if by_name else written
         if not isinstance(values, list) or not values or any(isinstance(v, (dict, list)) for v in values):
             raise UsageError(f"parameter {name!r} wants a list of plain values", place=place)
+        if by_name:
+            files.add(name)
+        _all_different(name, values, source, is_file=by_name)
         columns.append(values)
     variants = [
         dict(zip(parameters, row, strict=True))
@@ -203,7 +231,23 @@ def _variants(parameters: Any, source: Source) -> list[dict[str, Any]]:
     ]
     if len(variants) > MAX_VARIANTS:
         raise UsageError(f"the parameters make more than {MAX_VARIANTS} cases", place=source.place(("parameters",)))
-    return variants
+    return variants, frozenset(files)
+
+
+def _all_different(name: str, values: list[Any], source: Source, *, is_file: bool) -> None:
+    """Two equal values would make two cases of one name."""
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        brief = _brief(value, is_file)
+        if brief in first:
+            path: Path_ = ("parameters", name) if is_file else ("parameters", name, index)
+            what = "two files are called" if is_file else "the value stands here twice:"
+            raise UsageError(f"{what} {_short(brief)}", place=source.place(path), hint="each value makes its own case")
+        first[brief] = index
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _matching_files(patterns: Any, source: Source, place: Place) -> list[str]:
@@ -318,8 +362,11 @@ def _emulated_only(scenario: Scenario) -> tuple[str, Path_]:
 
 def _check_steps(scenario: Scenario, gateway: str, source: Source) -> None:
     """What only the whole scenario can tell, and that `gateway` knows the events and states which are named for it."""
+    from bench.config import check_options
+
     meant = scenario.model_copy(update={"gateways": (gateway,)})
     errors = []
+    check_options(scenario.given.gateway.options, source, ("given", "gateway", "options"))
     for index, step in enumerate(scenario.steps):
         errors += [UsageError(text, place=source.place(("steps", index))) for text in step.check(meant)]
     for index, watch in enumerate(scenario.watch):

@@ -96,6 +96,7 @@ def _plain(item: Any, path: Path_, source: Source, known: list[str]) -> UsageErr
         written = _written(item["input"])
         return UsageError(f"{name!r} cannot be {written}: it is {choice}", place=place, hint=did_you_mean(near))
     text = str(item["ctx"]["error"]) if kind == "value_error" else _in_words(item)
+    text = _bounded(text)
     return UsageError(f"{name!r}: {text}" if name and isinstance(path[-1], str) else text, place=place)
 
 
@@ -104,7 +105,17 @@ def _in_words(item: Any) -> str:
         return f"{_written(item['input'])} is no instant: write it like 2026-01-05T00:07:30Z"
     message: str = item["msg"]
     message = message.replace("Input should be", "it must be").replace("a valid ", "a ")
+    message = _PROGRAMMERS.sub("a mapping of keys to values", message)
     return f"{message[0].lower()}{message[1:]}, not {_written(item['input'])}"
+
+
+_PROGRAMMERS = re.compile(r"a dictionary( or (an )?instance of \w+)?")
+_ENDLESS = re.compile(r"[^\s]{61,}")
+
+
+def _bounded(text: str) -> str:
+    """`text` without the digits of endless numbers and words."""
+    return _ENDLESS.sub(lambda match: match[0][:50] + "..." + match[0][-4:], text)
 
 
 def _written(value: Any) -> str:

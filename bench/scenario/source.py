@@ -6,7 +6,9 @@ The words ``on``, ``off``, ``yes`` and ``no`` stay words, and ``1.8.0`` stays a 
 
 from __future__ import annotations
 
+import hashlib
 import re
+import stat
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -66,8 +68,8 @@ class Source:
 def read(file: Path) -> Source:
     """Read the one YAML document in `file`; UsageError names file, line and column of what is wrong."""
     try:
-        if file.stat().st_size > MAX_FILE:
-            raise UsageError(f"the file is larger than {MAX_FILE} octets", place=Place(file))
+        if not file.is_dir() and not regular(file):
+            raise UsageError("this is a device or a pipe, a file is wanted", place=Place(file))
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(
@@ -78,6 +80,19 @@ def read(file: Path) -> Source:
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", place=Place(file)) from None
     return parse(text, file)
+
+
+def regular(file: Path) -> bool:
+    """Whether `file` is a plain file, which ends; UsageError when it is larger than any of ours, OSError as usual."""
+    state = file.stat()
+    if state.st_size > MAX_FILE:
+        raise UsageError(f"the file is larger than {MAX_FILE} octets", place=Place(file))
+    return stat.S_ISREG(state.st_mode)
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of a text, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def parse(text: str, file: Path) -> Source:

@@ -146,6 +146,7 @@ class LmnStep(ExpectingStep):
         clear: whether its registers were asked for in the clear since the case began.
         pairings: how often it was paired since the case began.
         resets: how often it went back to its initial key since the case began.
+        sessions: how many TLS sessions came about since the case began.
         sym_requests: how many requests of the pairing it was sent since the case began.
         tls_requests: how many flights and requests through TLS it was sent since the case began.
         struck: how often a fault that was set on it has struck since the case began.
@@ -167,6 +168,7 @@ class LmnStep(ExpectingStep):
     clear: bool | None = None
     pairings: Counted | None = None
     resets: Counted | None = None
+    sessions: Counted | None = None
     sym_requests: Counted | None = None
     tls_requests: Counted | None = None
     struck: Counted | None = None
@@ -265,6 +267,7 @@ _STATES: Final[dict[str, Callable[[str, bool], Condition]]] = {
 _COUNTS: Final[dict[str, tuple[str, str, int | None]]] = {
     "pairings": ("paired", "pairing", None),
     "resets": ("crypto_reset", "crypto reset", None),
+    "sessions": ("secured", "TLS session", None),
     "sym_requests": ("request", "pairing request", int(Selector.SYM)),
     "tls_requests": ("request", "TLS request", int(Selector.TLS_COSEM)),
     "struck": ("fault", "fault", None),

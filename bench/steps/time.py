@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from bench.expect import Outcome
+from bench.expect import Condition, Look, Outcome, Truth
 from bench.quantity import Duration, Offset, text_of
-from bench.steps.base import Step
+from bench.steps.base import ExpectingStep, Step
+from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
 from devices.protocols.ntp import Leap
 
@@ -106,6 +108,41 @@ class TimeStep(Step):
         changed = self.model_dump(exclude_none=True, mode="json")
         rig.timeline.add("time", "server", changed)
         return Outcome(Verdict.NONE)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The gateway has asked the time server so often since the server was changed last, or since the begin."""
+
+    count: Count
+    settle_s: float = 0.0
+
+    def sentence(self) -> str:
+        return f"the gateway has asked the time server {self.count.of('time', 'times')} since it tells its present time"
+
+    async def look(self, rig: Rig) -> Look:
+        changed = rig.timeline.latest.get(("time", "server"))
+        since = 0 if changed is None else changed.n
+        asked = [event for event in rig.timeline.select("time", "asked") if event.n > since and event.data["answered"]]
+        seen = f"asked {len(asked)} times" + (f", last at {asked[-1].t:.3f} s" if asked else "")
+        return Look(Truth.YES if len(asked) in self.count else Truth.NO, seen)
+
+
+class TimeServerStep(ExpectingStep):
+    """Expect that the gateway asks the time server and is answered.
+
+    Attributes:
+        asked: how often since the last `time` step, or since the begin.
+    """
+
+    key: ClassVar[str] = "time_server"
+    doc: ClassVar[str] = "expect that the gateway asks for the time"
+    base_needs: ClassVar[frozenset[str]] = frozenset({"time_server"})
+
+    asked: Counted
+
+    def condition(self) -> Condition:
+        return Asked(self.asked)
 
 
 def _offset_words(offset: timedelta) -> str:
