@@ -27,6 +27,32 @@ def add_tools(commands: _Commands) -> None:
     _updatelog(commands)
     _update_meter(commands)
     _app_image(commands)
+    _tariff(commands)
+
+
+def _tariff(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "tariff",
+        help="work out the registers of a tariff from a gateway's export and a supplier's file",
+        description="Work out the registers of TAF-1 and TAF-2 from files of the transparency software.",
+        epilog="exit codes: 0 worked out; 1 refused, with the reason; 2 a file cannot be read",
+    )
+    command.add_argument("values", type=Path, metavar="VALUES.xml", help="the gateway's export (IF_Adapter_TRuDI)")
+    command.add_argument("supplier", type=Path, metavar="SUPPLIER.xml", help="the tariff (IF_Lieferant_TRuDI)")
+    command.add_argument("--json", action="store_true", help="as JSON, in the file's own unit")
+    command.add_argument(
+        "--status-order",
+        choices=("lsb", "msb"),
+        default="lsb",
+        help="first bit of a status word: bit 0 (lsb, as current TRuDI reads it, default) or bit 31 (msb, as old ones)",
+    )
+    command.set_defaults(command=_run_tariff)
+
+
+def _run_tariff(arguments: argparse.Namespace) -> int:
+    from bench.tools.tariff import tariff
+
+    return tariff(arguments.values, arguments.supplier, as_json=arguments.json, order=arguments.status_order)
 
 
 def _command(commands: _Commands, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> Any:

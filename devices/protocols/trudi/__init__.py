@@ -1,0 +1,1 @@
+"""Files of the transparency software TRuDI: the gateway's export, the supplier's tariff file, the tariff."""

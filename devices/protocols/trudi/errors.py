@@ -1,0 +1,25 @@
+"""What can be wrong with the files of the transparency software."""
+
+from __future__ import annotations
+
+
+class TrudiError(ValueError):
+    """A file, or two of them together, cannot be worked with.
+
+    Attributes:
+        line: line of the file, None: it is about the whole.
+        element: name of the XML element, empty when it is about none.
+    """
+
+    def __init__(self, reason: str, line: int | None = None, element: str = "") -> None:
+        super().__init__(reason)
+        self.line = line
+        self.element = element
+
+
+class FormatError(TrudiError):
+    """The file is no XML, or not that of the schema (han 5.2)."""
+
+
+class TariffError(TrudiError):
+    """Register values do not follow from these files (han 5.6)."""
