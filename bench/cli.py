@@ -190,6 +190,23 @@ def _decode_command(commands: argparse._SubParsersAction[_Parser]) -> None:
         one.add_argument("file", metavar="FILE", help="binary or hexadecimal text, - for standard input")
         one.add_argument("--json", action="store_true", help="as JSON; damage is told on standard error")
         one.set_defaults(command=_decode, kind=kind)
+    _decode_wmbus_command(kinds)
+
+
+def _decode_wmbus_command(kinds: argparse._SubParsersAction[_Parser]) -> None:
+    one = kinds.add_parser(
+        "wmbus",
+        help="telegrams of radio meters (wM-Bus, OMS), also long frames of the wired M-Bus",
+        epilog="A line is JSON with hex and perhaps key, form and id, or hexadecimal digits. exit codes: 0 a telegram "
+        "was whole; 1 none was, the message says where; 2 nothing to read",
+    )
+    one.add_argument("what", nargs="?", default="-", metavar="HEX|FILE|-", help="a telegram, or lines of them")
+    one.add_argument("--key", metavar="HEX", help="AES key of the meter, for all that come without their own")
+    one.add_argument(
+        "--format", dest="form", metavar="FORMAT", help="frame format: auto (usual), stripped, a, b or wired"
+    )
+    one.add_argument("--json", action="store_true", help="one JSON object for each telegram")
+    one.set_defaults(command=_decode_wmbus)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -245,6 +262,12 @@ def _decode(arguments: argparse.Namespace) -> int:
     from bench.decode.command import decode
 
     return decode(arguments.kind, arguments.file, as_json=arguments.json)
+
+
+def _decode_wmbus(arguments: argparse.Namespace) -> int:
+    from bench.decode.wmbus import decode_wmbus
+
+    return decode_wmbus(arguments.what, arguments.key, arguments.form, as_json=arguments.json)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Runs all measurements, or those named: ``python -m benchmarks [protocols] [harness] [gateway] [report]``."""
+"""Runs all measurements, or those named: ``python -m benchmarks [protocols] [wmbus_speed] ...``."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-PARTS = ("protocols", "harness", "gateway", "report")
+PARTS = ("protocols", "wmbus_speed", "wmbus_agreement", "harness", "gateway", "report")
 
 
 def main() -> int:

@@ -1,1 +1,2 @@
-"""`smgw-bench decode`: explains captured octets. `source` reads the file, `sml` and `hdlc` say what is in it."""
+"""`smgw-bench decode`: explains captured octets. `source` reads the file; `sml`, `hdlc` and `wmbus` say what is in
+it."""

@@ -9,6 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from mbus_targets import (
+    application_seeds,
+    compact_seeds,
+    line_seeds,
+    mbus_compact,
+    mbus_records,
+    mbus_telegram,
+    telegram_seeds,
+    wmbus_lines,
+)
+
 from bench.decode.hdlc import explain_hdlc
 from bench.decode.sml import explain_sml
 from bench.decode.source import Source
@@ -220,5 +231,9 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = 
     "sml messages": (sml_messages, lambda: payload_seeds() + body_seeds()),
     "sml files": (sml_files, lambda: payload_seeds() + body_seeds()),
     "explained": (explained, lambda: hdlc_seeds() + sml_seeds() + body_seeds()),
+    "mbus records": (mbus_records, application_seeds),
+    "mbus compact": (mbus_compact, compact_seeds),
+    "mbus telegram": (mbus_telegram, telegram_seeds),
+    "wmbus lines": (wmbus_lines, line_seeds),
 }
 """Name to target and its seeds."""
