@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from devices.errors import UsageError
 from devices.ports.base import BytePort
+from devices.ports.radio import Antenna
+from devices.protocols.lmn_certificate import LIFE_DAYS
 
 Lifecycle = Literal["delivered", "operational"]
 Security = Literal["tls", "clear"]
@@ -16,7 +18,7 @@ Security = Literal["tls", "clear"]
 
 @dataclass(frozen=True)
 class MeterProfile:
-    """A wired meter that the gateway shall read.
+    """A meter that the gateway shall read.
 
     Attributes:
         device_number: number on the meter, ``1SAG0021061001``; or its server id as hex when it has no such number.
@@ -25,6 +27,8 @@ class MeterProfile:
         name: logical name of the profile; made from the number when empty.
         key: initial key of the meter, 16 octets, with which it is paired; None: it is not known.
         security: ``tls``: paired and read through TLS; ``clear``: read in the clear; None: ``tls`` when there is a key.
+        radio: it is a radio meter; `key` is then the key of its telegrams.
+        period_s: distance of its values, seconds; None: the default of its kind. Radio meters only, so far.
     """
 
     device_number: str
@@ -33,11 +37,13 @@ class MeterProfile:
     name: str = ""
     key: bytes | None = field(default=None, repr=False)
     security: Security | None = None
+    radio: bool = False
+    period_s: int | None = None
 
     @property
     def secured(self) -> bool:
         """Whether the meter is paired and read through TLS."""
-        return self.security == "tls" or (self.security is None and self.key is not None)
+        return not self.radio and (self.security == "tls" or (self.security is None and self.key is not None))
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,14 @@ class GatewayCables:
         wan_phy: WAN socket, layer 2: one write is one Ethernet frame.
         han_phy: HAN socket, the same.
         maintenance: JSON lines; exists on emulated gateways only.
+        antenna: LMN-A, the radio of the metrological network; None: nothing is plugged in.
     """
 
     lmn: BytePort
     wan_phy: BytePort
     han_phy: BytePort
     maintenance: BytePort
+    antenna: Antenna | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,12 @@ class Options:
     """How long the bus master waits for an answer on a link (lmn-wired 1.7)."""
     link_retries: int = 3
     """How often it repeats a frame (lmn-wired 1.7)."""
+    link_max_information: int = 1024
+    """Octets in one I frame of the bus master (lmn-wired 1.2)."""
+    link_window: int = 1
+    """I frames that it sends before the meter answers, 1 to 7 (lmn-wired 1.7 shows 1)."""
+    link_negotiate: bool = False
+    """Whether it proposes both in SNRM (lmn-wired 2 shows SNRM without)."""
     read_patience_s: float = 3.0
     """Longest time for one meter's answer while it keeps saying that it is not ready."""
     poll_pause_s: float = 0.05
@@ -115,7 +129,7 @@ class Options:
     the guard half of a slot (lmn-wired 1.5); a bench in real time, whose computer is no bus controller, needs more."""
     lmn_certificate_curve: str = "brainpoolP256r1"
     """Curve of the certificates that the gateway makes for itself and its meters (wan-core 5.3)."""
-    lmn_certificate_days: float = 7 * 365.0
+    lmn_certificate_days: float = float(LIFE_DAYS)
     """Life of these certificates (wan-core 5.3, that of a sample)."""
     lmn_certificate_backdate_s: float = 86_400.0
     """How long before it is made the validity of a certificate begins, so that no clock thinks it is from tomorrow."""
@@ -144,6 +158,31 @@ class Options:
     clear_values_not_for_billing: bool = False
     """Whether values read in the clear carry bit 1, not for billing. Only data from TLS may be billed (lmn-wired 3.1);
     off, because a meter that is told to be read in the clear stands for one whose security is not looked at."""
+    radio_period_s: int = 7200
+    """Grid of radio meters that send no compact profile and whose profile names no period: tariff steps of at least
+    120 min (lmn-wireless 1)."""
+    radio_window_share: float = 0.01
+    """Share of the period after an instant within which the telegram of an electricity meter counts for it: 1 % as
+    for wired meters (wan-core 7.4)."""
+    radio_window_share_slow: float = 0.25
+    """The same for gas, water and heat, whose battery meters send seldom."""
+    radio_profile_patience_s: float = 180.0
+    """How long after a compact profile can no longer cover an instant its value is given up."""
+    radio_unheard_patience_s: float = 10_800.0
+    """How long the value of an instant is waited for as long as a meter was never heard: its first telegram may bring
+    a compact profile that covers the instant."""
+    radio_meter_clock_tolerance_share: float = 0.03
+    """How far, as a share of the period, a meter's clock may be ahead and its profile still counts (wan-core 7.4)."""
+    radio_meter_time_zone: str = "UTC"
+    """Zone in which radio meters state times without zone: ``UTC`` or a name such as ``Europe/Berlin``."""
+    radio_weak_modes: str = "refuse"
+    """What is done with telegrams whose protection TR-03116-3 does not allow (no MAC or no counter: modes 0 and 5,
+    ELL): ``refuse``, ``mark`` (stored, not for billing) or ``accept``."""
+    radio_counter_store_interval_s: float = 0.0
+    """Longest time that an accepted transmission counter waits to be stored; 0: with every telegram. TR-03116-3 allows
+    12 h."""
+    radio_led_foreign_meters: bool = True
+    """Whether the wMT LED also tells telegrams of meters that have no profile."""
     bus_error_log_interval_s: float = 10.0
     """Least time between two log entries about the same trouble with the same meter."""
     calibration_log_capacity: int = 1000

@@ -74,6 +74,13 @@ class CertificateRules:
             return Age.ENDS_SOON
         return Age.GOOD
 
+    def next_age(self, certificate: LmnCertificate, now: datetime) -> datetime | None:
+        """When the certificate will stand otherwise than `now`, None: not any more."""
+        end = certificate.not_after
+        instants = [end - span for span in (self.renewal, self.warning) if span is not None]
+        instants.append(end + timedelta.resolution)
+        return min((one for one in instants if one > now), default=None)
+
 
 def tls_settings(options: Options) -> TlsSettings:
     """Suites and limits of sessions as the options say; UsageError for suites that the LMN does not have."""

@@ -80,7 +80,7 @@ class KeyOrders:
     async def _write(self, obis: bytes, value: Value) -> None:
         client = self._unit.config.device_id.encode()
         request = write_request(self._next_request(), client, self._server_id, obis, value)
-        check_written(await self._session.ask(request))
+        check_written(await self._session.ask(request, self._unit.options.lmn_pairing_patience_s))
 
 
 def shown(key: bytes) -> str:

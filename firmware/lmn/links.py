@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devices.clock import Clock
+from devices.errors import UsageError
 from devices.ports.hdlc_master import HdlcMaster, LinkTrouble
 from devices.protocols.hdlc import HdlcError
 from devices.protocols.hdlc_link import LinkLimits, PrimaryLink, PrimaryState
@@ -10,13 +11,20 @@ from firmware.config import Options
 
 
 def link_limits(options: Options, patience_s: float) -> LinkLimits:
-    """Bounds of a link on which an answer is waited for `patience_s` seconds."""
-    return LinkLimits(
-        response_timeout_s=options.link_response_timeout_s,
-        retries=options.link_retries,
-        poll_interval_s=options.poll_pause_s,
-        answer_polls=max(1, round(patience_s / options.poll_pause_s)),
-    )
+    """Bounds of a link on which an answer is waited for `patience_s` seconds. Raises UsageError for options that no
+    link can have."""
+    try:
+        return LinkLimits(
+            response_timeout_s=options.link_response_timeout_s,
+            retries=options.link_retries,
+            max_information=options.link_max_information,
+            window=options.link_window,
+            negotiate=options.link_negotiate,
+            poll_interval_s=options.poll_pause_s,
+            answer_polls=max(1, round(patience_s / options.poll_pause_s)),
+        )
+    except HdlcError as error:
+        raise UsageError(f"gateway options of the link to meters: {error.reason}") from None
 
 
 class MeterLink:

@@ -151,7 +151,7 @@ class LmnService:
             self._tell("hdlc_read_timeout", meter, "the reading took too long")
         finally:
             self._upkeep.reading(False)
-            self._upkeep.wake()
+            self._upkeep.wake(meter)
         return None
 
     async def _try(self, meter: WiredMeter, profile: ActiveProfile) -> tuple[Entry, ...] | None:
@@ -216,8 +216,9 @@ class LmnService:
         return meter
 
     def _present(self, station: Station, new: bool) -> None:
-        self._meter(station).found(station.address)
-        self._upkeep.wake()
+        meter = self._meter(station)
+        meter.found(station.address)
+        self._upkeep.wake(meter)
         if new:
             self._control.event("meter_address_assigned", server_id=station.device_id.hex(), address=station.address)
         self._changed()

@@ -16,6 +16,9 @@ from firmware.lmn.links import MeterLink
 MOST_FLIGHTS = 8
 """Messages of a handshake after which it counts as failed; two are usual."""
 
+WHOLE_FILE_S = 30.0
+"""How long an answer that has begun may take unless told: a meter that trickles may not keep all others waiting."""
+
 
 class TlsSession:
     """One session.
@@ -88,16 +91,21 @@ class TlsSession:
         age = self._clock.seconds() - self._began
         return age >= self._settings.session_age_s or self._end.octets >= self._settings.session_octets
 
-    async def ask(self, request: bytes) -> bytes:
+    async def ask(self, request: bytes, patience_s: float = WHOLE_FILE_S) -> bytes:
         """Send an SML file and wait for the file that answers it.
+
+        Args:
+            request: the file.
+            patience_s: how long the answer may take from its first octets to its last.
 
         Raises:
             LmnTlsError: the session broke or was ended.
-            LinkTrouble: the link failed, or no whole file came.
+            LinkTrouble: the link failed, or no whole file came in time.
             SmlError: what came is no file.
         """
         reader = FileReader()
         answer = await self.link.ask(self._end.send(request))
+        deadline = self._clock.deadline(patience_s)
         while True:
             closed: LmnTlsError | None = None
             try:
@@ -112,6 +120,9 @@ class TlsSession:
                 return one.raw
             if closed is not None:
                 raise closed
+            if deadline.passed:
+                reason = f"the answer is not whole {patience_s:g} s after it began"
+                raise LinkTrouble("read_timeout", reason, alive=True)
             answer = await self.link.more()
 
     async def keep(self) -> None:

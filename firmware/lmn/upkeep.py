@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from devices.ports.hdlc_master import HdlcMaster, LinkTrouble
@@ -28,6 +29,7 @@ from firmware.lmn.pairing import PairingFailed, pair
 from firmware.lmn.sessions import TlsSession
 from firmware.lmn.states import Sign
 from firmware.lmn.trouble import Trouble
+from firmware.lmn.turns import Turns
 from firmware.own_clock import OwnClock
 from firmware.unit import Unit
 
@@ -89,14 +91,16 @@ class Upkeep:
         self._quiet.set()
         self._woken = asyncio.Event()
         self._look_at_s = 0.0
+        self._turns = Turns(own, meters, self._due, self._stands_until)
         own.on_step.append(self._stepped)
         self.next_request: Callable[[], int] = lambda: 1
         """Numbers the requests to meters."""
 
     # --- what others tell
 
-    def wake(self) -> None:
-        """Something has changed: look whose turn it is."""
+    def wake(self, meter: WiredMeter | None = None) -> None:
+        """Something has changed, of one meter or of more: look whose turn it is."""
+        self._turns.changed(meter)
         self._woken.set()
 
     def reading(self, begins: bool) -> None:
@@ -138,17 +142,19 @@ class Upkeep:
             if clock.seconds() >= self._look_at_s:
                 await self._look_at_certificates()
                 self._look_at_s = clock.seconds() + self._unit.options.lmn_certificate_check_interval_s
-            meter = min(self._meters.values(), key=self._due, default=None)
-            due = self._look_at_s if meter is None else min(self._due(meter), self._look_at_s)
+            meter, turn = self._turns.next()
+            due = min(turn, self._look_at_s)
             if due > clock.seconds():
                 timer = clock.call_at(due, self._woken.set)
                 await self._woken.wait()
                 timer.cancel()
             elif meter is not None:
-                await self._quiet.wait()
-                async with meter.busy:
-                    if self._due(meter) <= clock.seconds():
-                        await self.attend(meter)
+                if self._due(meter) <= clock.seconds():
+                    await self._quiet.wait()
+                    async with meter.busy:
+                        if self._due(meter) <= clock.seconds():
+                            await self.attend(meter)
+                self._turns.changed(meter)
 
     def _due(self, meter: WiredMeter) -> float:
         """When `meter` wants to be attended, in seconds of the clock."""
@@ -161,6 +167,14 @@ class Upkeep:
         if session is None or not session.alive or self._pairing_due(keys) or self._order_due(meter, keys):
             return meter.retry_at
         return session.link.used_at + keepalive_s if keepalive_s else float("inf")
+
+    def _stands_until(self, meter: WiredMeter) -> datetime | None:
+        """Until when the certificates that count for `meter` stand as they do now."""
+        paired = self._keys(meter).paired if meter.secured else None
+        counts = [one for one in (self.store.own, None if paired is None else paired.identity) if one is not None]
+        now = self._own.now()
+        ends = [self.rules.next_age(certificate_of(one), now) for one in counts]
+        return min((end for end in ends if end is not None), default=None)
 
     async def attend(self, meter: WiredMeter) -> None:
         """Do what is due for `meter`; hold its `busy`."""
@@ -344,6 +358,7 @@ class Upkeep:
         identity = self.rules.make(self._unit.config.device_id, self._own.now(), self._unit.rng)
         meters = [one.profile.server_id for one in self._meters.values() if one.profile is not None]
         await self.store.put_own(identity, meters)
+        self._turns.changed()
         return identity
 
     async def _carry_out_orders(self, meter: WiredMeter, session: TlsSession) -> None:

@@ -39,6 +39,8 @@ class Station:
         address: its HDLC address.
         device_id: its server id, 10 to 14 octets.
         sensor_id: second id, up to 14 octets.
+        status: last two octets of its record; lists repeat them, because a meter finds itself by octets 2 to 31
+            (lmn-wired 1.5).
         present: whether it has answered since the gateway started.
         misses: presence checks in a row without an answer.
     """
@@ -46,8 +48,18 @@ class Station:
     address: int
     device_id: bytes
     sensor_id: bytes
+    status: int = 0
     present: bool = False
     misses: int = 0
+
+    @classmethod
+    def of(cls, record: StationRecord, *, present: bool = False) -> Station:
+        """A meter as it says itself, or as the list of the last run has it."""
+        return cls(record.address, record.device_id, record.sensor_id, record.status, present)
+
+    def listed(self, slot: int = 0) -> StationRecord:
+        """Its line in a list."""
+        return StationRecord(self.address, slot, self.device_id, self.sensor_id, self.status)
 
 
 class WiredBus:
@@ -64,8 +76,7 @@ class WiredBus:
         self.stations: dict[int, Station] = {}
         for text in known:
             for record in decode_records(bytes.fromhex(text)):
-                station = Station(record.address, record.device_id, record.sensor_id)
-                self.stations[record.address] = station
+                self.stations[record.address] = Station.of(record)
         self.master = HdlcMaster(clock, port)
         self.lock = self.master.lock
         """Held by whoever uses the bus."""
@@ -176,7 +187,7 @@ class WiredBus:
         frame = self._frames.get(what)
         if frame is None:
             records = b"".join(
-                StationRecord(one.address, slot if what == "check" else 0, one.device_id, one.sensor_id).to_bytes()
+                one.listed(slot if what == "check" else 0).to_bytes()
                 for slot, one in enumerate(self.stations.values(), 1)
             )
             frame = self._frames[what] = Frame(ALL_STATIONS, GATEWAY, selector, _UI, records)
@@ -240,7 +251,7 @@ class WiredBus:
             del self.stations[station.address]
             station.present = False
         if accepted:
-            self.stations[record.address] = Station(record.address, device_id, record.sensor_id, present=True)
+            self.stations[record.address] = Station.of(record, present=True)
         for station in left:
             self.on_lost(station)
         if accepted:
@@ -249,8 +260,4 @@ class WiredBus:
 
     def _list_changed(self) -> None:
         self._frames.clear()
-        records = [
-            StationRecord(one.address, 0, one.device_id, one.sensor_id).to_bytes().hex()
-            for one in self.stations.values()
-        ]
-        self.on_changed(records)
+        self.on_changed([one.listed().to_bytes().hex() for one in self.stations.values()])

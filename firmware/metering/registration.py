@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from firmware.config import Options
+from firmware.lmn.wireless.identity import RadioIdentity
 from firmware.metering.status_word import GatewayBit, MeterBit, StatusWord, combined
 from firmware.metering.values import Entry, Reading, last_grid, store
 from firmware.own_clock import OwnClock
@@ -39,7 +40,9 @@ class ActiveProfile:
         obis: registers to keep; empty: all.
         consumer: whose log it belongs to.
         secured: whether it is paired and read through TLS.
-        key: its initial key, None: not known.
+        key: its initial key, or the key of its telegrams; None: not known.
+        radio: which meter on the air it is; None: a wired one.
+        period_s: distance of its values, seconds; None: the default.
     """
 
     meter: str
@@ -48,6 +51,8 @@ class ActiveProfile:
     consumer: str
     secured: bool = False
     key: bytes | None = field(default=None, repr=False)
+    radio: RadioIdentity | None = None
+    period_s: int | None = None
 
 
 class Host(Protocol):

@@ -58,6 +58,10 @@ def _mask(bit: int) -> int:
 
 _GATEWAY_TYPE = _mask(GatewayBit.TYPE_0) | _mask(GatewayBit.TYPE_2)
 _METER_TYPE = _mask(MeterBit.BASE_METER)
+_ABNORMAL = 0b11
+"""Bits 1 and 0 of a radio meter's status: abnormal condition or alarm."""
+PERMANENT_ERROR = 1 << 3
+"""Bit of a radio meter's status: an error that stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,23 @@ def meter_half(register: int | None) -> int:
     if register is None or not register >> MeterBit.BASE_METER & 1:
         return _METER_TYPE
     return int(f"{register & 0xFFFFFFFF:032b}"[::-1], 2)
+
+
+def combined_radio(bits: frozenset[GatewayBit], error_flags: bytes = b"", status: int = 0) -> StatusWord:
+    """The word for a value of a radio meter (wan-core 7.3).
+
+    Args:
+        bits: what the gateway has to say; bit 17, the source, is set here.
+        error_flags: the meter's error flags EF1 to EF3 as they were sent, first octet EF1; further ones do not fit.
+        status: status octet of the telegram's header (lmn-wireless 2.8).
+    """
+    flags = error_flags[:3].ljust(3, b"\0")
+    gateway = _GATEWAY_TYPE | _mask(GatewayBit.RADIO)
+    for bit in bits:
+        gateway |= _mask(bit)
+    if status & 0b11 == _ABNORMAL or status & PERMANENT_ERROR:
+        gateway |= _mask(GatewayBit.RADIO_METER_ERROR)
+    return StatusWord(gateway, int.from_bytes(flags + bytes((status & 0xFF,)), "big"))
 
 
 def combined(bits: frozenset[GatewayBit], register: int | None) -> StatusWord:
