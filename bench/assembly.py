@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from bench.assumptions import note_gateway
 from bench.config import BenchFile
 from bench.emulation import EmulatedGatewayPlug, KnownMeter, Sockets
 from bench.equipment import MainsContact, open_leds, open_mains, open_reference_meter
@@ -16,7 +18,7 @@ from bench.rig import Rig
 from bench.scenario.loader import Case
 from bench.store import write_json
 from bench.timeline import Timeline
-from bench.wires import cable, lmn_port, service_port
+from bench.wires import cable, lmn_port, note_spoilt_echoes, service_port
 from devices.backoffice.time_server import TimeRequest, TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError
@@ -29,6 +31,7 @@ from devices.network.router import Router
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedEdge, LedSource
 from devices.ports.memory import memory_pair
+from devices.ports.radio import Antenna
 from devices.protocols.libssl import seeded_randomness
 
 
@@ -88,8 +91,9 @@ class _Builder:
         await self._time_server()
         patched = self._patch_field()
         maintenance = self._maintenance()
+        antenna = await self._air()
         if self.bench.gateway.emulated:
-            await self._plug_emulated(gateway_lmn, patched, maintenance)
+            await self._plug_emulated(gateway_lmn, patched, maintenance, antenna)
         else:
             self._sense_leds(open_leds(self.clock, self.bench.leds, None, self._note))
         if self.bench.reference_meter is not None and "reference_meter" in self.needs:
@@ -104,14 +108,24 @@ class _Builder:
         if self.bench.wired_lmn is None:
             return memory_pair(self.clock)[1]
         port, gateway_end = lmn_port(self.clock, self.bench.wired_lmn, emulated=self.bench.gateway.emulated)
+        note_spoilt_echoes(port, self.timeline)
         MeterBus(self.rig, self.case, self.folder, self.rng, self.stack).play(port)
         return gateway_end if gateway_end is not None else memory_pair(self.clock)[1]
+
+    async def _air(self) -> Antenna | None:
+        """The air with the given radio meters in it; returns the emulated gateway's antenna."""
+        if self.bench.wireless_lmn is None or not self.case.scenario.given.radio_meters:
+            return None
+        from bench.meter_air import MeterAir  # most cases have no radio meters
+
+        return await MeterAir(self.rig, self.case, self.folder, self.rng, self.stack).play()
 
     def _service_bench(self) -> None:
         """The bench in the gateway's place on the bus of the meter under test."""
         if self.bench.service_adapter is None:
             return
         own, meters_end = service_port(self.clock, self.bench.service_adapter)
+        note_spoilt_echoes(own, self.timeline)
         bus = MeterBus(self.rig, self.case, self.folder, self.rng, self.stack)
         self.rig.fitted_service = bus.serve(own, meters_end)
 
@@ -154,30 +168,32 @@ class _Builder:
         self.rig.fitted_records = Records(port)
         return gateway_end
 
-    async def _plug_emulated(self, lmn: BytePort, patched: dict[str, BytePort], maintenance: BytePort) -> None:
+    async def _plug_emulated(
+        self, lmn: BytePort, patched: dict[str, BytePort], maintenance: BytePort, antenna: Antenna | None
+    ) -> None:
         given = self.case.scenario.given.gateway
         known = [
             KnownMeter(
-                meter.device,
-                None
-                if meter.given.registration_period is None
-                else int(meter.given.registration_period.total_seconds()),
+                self.rig.meter_id(name),
+                _seconds(self.rig.given_meter(name).registration_period),
                 self.rig.key_in_profile(name),
+                name in self.rig.radio_meters,
             )
-            for name, meter in self.rig.meters.items()
-            if meter.given.profile
+            for name in (*self.rig.meters, *self.rig.radio_meters)
+            if self.rig.given_meter(name).profile
         ]
         server = self.rig.fitted_time_server
         plug = EmulatedGatewayPlug(
             self.clock,
             self.rig.gateway_type,
-            Sockets(lmn, patched["WAN"], patched["HAN"], maintenance),
+            Sockets(lmn, patched["WAN"], patched["HAN"], maintenance, antenna),
             time_server=None if server is None else server.address,
             meters=known,
             lifecycle=given.lifecycle,
             options={**self.bench.gateway.options, **given.options},
             rng=random.Random(self.rng.getrandbits(32)),
         )
+        note_gateway(self.rig, plug)
         self.stack.push_async_callback(plug.close)
         self.contact.wire(plug.mains)
         if self.rig.fitted_patch_field is not None:
@@ -201,3 +217,7 @@ class _Builder:
         self.stack.callback(watch.close)
         self.stack.callback(leds.subscribe(seen))
         self.rig.fitted_leds = watch
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())

@@ -7,7 +7,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from bench.products import ALL
 from bench.quantity import Duration
@@ -24,6 +32,34 @@ BUILT_IN = Path(__file__).parent / "benches"
 """Folder of the benches that are named without a path."""
 
 PlainFloat = Annotated[float, BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value)]
+
+AssumedValue = Annotated[
+    Any,
+    BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["number", "boolean", "string"]},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
+            ]
+        }
+    ),
+]
+"""Another value for a named default: a number, true or false, a word, or a list of words, as the default wants it."""
+
+
+def _known(value: dict[str, Any]) -> dict[str, Any]:
+    from devices.meters.defaults import LmnDefaults
+
+    try:
+        LmnDefaults().overridden(value)
+    except UsageError as error:
+        raise ValueError(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+    return value
+
+
+AssumedOfMeters = Annotated[dict[str, AssumedValue], AfterValidator(_known)]
+"""Other values for what the documents leave open about wired meters, by the name of the default."""
 
 
 class GatewayOnBench(Written):
@@ -238,35 +274,98 @@ class Rs485Adapter(Written):
         )
 
 
-class WiredLmn(Rs485Adapter):
-    """The adapter on the gateway's LMN-1 socket.
+class MeterAdapter(Rs485Adapter):
+    """An adapter on a bus with meters of which not everything is known.
 
     Attributes:
-        port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
         assumed: other values for what the documents leave open about meters, by the name of the default
             (`devices.meters.defaults.LmnDefaults`).
     """
 
+    assumed: AssumedOfMeters = Field(default_factory=dict)
+
+
+class WiredLmn(MeterAdapter):
+    """The adapter on the gateway's LMN-1 socket.
+
+    Attributes:
+        port: adapter device; ``memory`` or ``pty``: the cable to an emulated gateway.
+    """
+
+
+class WirelessLmn(Written):
+    """How radio meters reach the gateway's antenna.
+
+    Attributes:
+        port: ``air``: emulated meters with antennas of their own around an emulated gateway; ``memory`` or ``pty``:
+            an emulated stick there sends for them; else a real stick's device, best its /dev/serial/by-id name.
+        stick: what sits at `port`; of those that there are, these can send.
+        baudrate: bits per second, None: as the stick is delivered.
+        assumed: other values for what is assumed about the air, by the name of the default
+            (`devices.wmbus.air.AirSettings`).
+    """
+
+    port: str
+    stick: Literal["im871a", "amb8465", "rc1180"] | None = None
+    baudrate: int | None = Field(default=None, ge=300, le=4_000_000)
     assumed: dict[str, PlainFloat] = Field(default_factory=dict)
 
-    @field_validator("assumed")
+    @model_validator(mode="after")
+    def _fits(self) -> WirelessLmn:
+        if (self.port == "air") != (self.stick is None):
+            raise ValueError("say which 'stick' sits at the port; only 'port: air' has none")
+        return self
+
+
+class MeterOnAdapter(Written):
+    """The real meter at a service adapter, which is not the one that scenarios name.
+
+    Attributes:
+        id: its number, or server id in hex.
+        label_key: public key on its type plate, 128 hex digits.
+    """
+
+    id: str | None = None
+    label_key: str | None = None
+
+    @field_validator("id")
     @classmethod
-    def _known(cls, value: dict[str, float]) -> dict[str, float]:
-        from devices.meters.defaults import LmnDefaults
+    def _number(cls, value: str | None) -> str | None:
+        from devices.meters.catalogue import identity_of
 
         try:
-            LmnDefaults().overridden(value)
+            identity_of(value)
         except UsageError as error:
-            raise ValueError(f"{error.message} ({error.hint})" if error.hint else error.message) from None
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("label_key")
+    @classmethod
+    def _key(cls, value: str | None) -> str | None:
+        from devices.protocols.key_label import parse_key
+
+        if value is not None:
+            parse_key(value)
         return value
 
 
-class ServiceAdapter(Rs485Adapter):
+class ServiceAdapter(MeterAdapter):
     """The adapter that takes the gateway's place on a meter's bus.
 
     Attributes:
         port: adapter device; ``memory`` or ``pty``: the cable to emulated meters.
+        meter: the real meter there.
+
+    What it says under ``assumed`` goes before what ``wired_lmn`` says there.
     """
+
+    meter: MeterOnAdapter | None = None
+
+    @model_validator(mode="after")
+    def _real(self) -> ServiceAdapter:
+        if self.meter is not None and self.port in ("memory", "pty"):
+            raise ValueError("'meter' tells which real meter is there; an emulated one is the one that scenarios name")
+        return self
 
 
 class TimeServerAt(Written):
@@ -287,6 +386,7 @@ class BenchFile(Written):
         mains: relay in its mains.
         leds: how its LEDs are seen.
         wired_lmn: adapter on its metrological bus.
+        wireless_lmn: stick, or emulated air, from which its antenna hears radio meters.
         time_server: NTP server of the bench.
         patch_field: ``emulated`` when the Ethernet sockets end in an emulated patch field.
         reference_meter: reference instrument.
@@ -301,6 +401,7 @@ class BenchFile(Written):
     mains: Relay | None = None
     leds: Leds | None = None
     wired_lmn: WiredLmn | None = None
+    wireless_lmn: WirelessLmn | None = None
     time_server: TimeServerAt | None = None
     patch_field: Literal["emulated"] | None = None
     reference_meter: ReferenceMeter | None = None
@@ -314,6 +415,13 @@ class BenchFile(Written):
             raise ValueError(f"time cannot be virtual: {', '.join(real)} is real")
         if self.maintenance and not self.gateway.emulated:
             raise ValueError("only an emulated gateway has a maintenance port")
+        if self.wireless_lmn and self.wireless_lmn.port in ("air", "memory", "pty") and not self.gateway.emulated:
+            raise ValueError("a real gateway hears radio meters from a stick: name its device under 'wireless_lmn'")
+        if self.wired_lmn and self.wired_lmn.port not in ("memory", "pty") and self.gateway.emulated:
+            raise ValueError(
+                f"an emulated gateway is not at {self.wired_lmn.port}, it would hear no meter there: write "
+                "'wired_lmn: {port: memory}' or 'pty'"
+            )
         if self.leds and self.leds.emulated and not self.gateway.emulated:
             raise ValueError("the LEDs of a real gateway are seen through 'gpio' or in a recording")
         return self
@@ -328,6 +436,8 @@ class BenchFile(Written):
             real.append("the LED sensing")
         if self.wired_lmn is not None and self.wired_lmn.port not in ("memory", "pty"):
             real.append("the RS-485 adapter")
+        if self.wireless_lmn is not None and self.wireless_lmn.port not in ("air", "memory", "pty"):
+            real.append("the radio stick")
         if self.service_adapter is not None and not self.service_adapter_emulated:
             real.append("the service adapter")
         return real
@@ -337,12 +447,20 @@ class BenchFile(Written):
         """Whether emulated meters sit at the service adapter's cable."""
         return self.service_adapter is None or self.service_adapter.port in ("memory", "pty")
 
+    def assumed_of_meters(self) -> dict[str, Any]:
+        """Other values for what the documents leave open about wired meters, wherever this file gives them."""
+        given: dict[str, Any] = {}
+        for adapter in (self.wired_lmn, self.service_adapter):
+            given |= {} if adapter is None else adapter.assumed
+        return given
+
     def capabilities(self) -> frozenset[str]:
         """What scenarios can ask of this bench (`bench.scenario.models.CAPABILITIES`)."""
         have = {
             "power": self.mains,
             "leds": self.leds,
             "wired_lmn": self.wired_lmn,
+            "wireless_lmn": self.wireless_lmn,
             "time_server": self.time_server,
             "patch_field": self.patch_field,
             "reference_meter": self.reference_meter,

@@ -7,7 +7,7 @@ knows a real one: by its cables.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -17,8 +17,10 @@ from devices.errors import UsageError
 from devices.gateway_types.model import GatewayType
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedSource
+from devices.ports.radio import Antenna
 from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.gateway import EmulatedGateway
+from firmware.option_docs import AssumedOption, assumed_options
 from firmware.storage.memory import NonVolatileMemory
 
 
@@ -30,6 +32,7 @@ class Sockets:
     wan: BytePort
     han: BytePort
     maintenance: BytePort
+    antenna: Antenna | None = None
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,14 @@ class KnownMeter:
         device: number after DIN 43863-5, or server id in hex.
         registration_period_s: grid of its readings, None for the gateway's default.
         key: its initial key, 16 octets, with which it is paired and read through TLS; None: it is read in the clear.
+            Of a radio meter: the key of its telegrams.
+        radio: it is a radio meter.
     """
 
     device: str
     registration_period_s: int | None = None
     key: bytes | None = None
+    radio: bool = False
 
 
 class EmulatedGatewayPlug:
@@ -68,17 +74,23 @@ class EmulatedGatewayPlug:
         rng: random.Random,
     ) -> None:
         self.device_id = product.device_id
+        given = {**_periods([meter for meter in meters if not meter.radio]), **_plain(options)}
         config = GatewayConfig(
             device_id=self.device_id,
             time_server=time_server,
             meters=tuple(_profile(meter) for meter in meters),
-            options={**_periods(meters), **_plain(options)},
+            options=given,
             lifecycle=lifecycle,
         )
-        cables = GatewayCables(sockets.lmn, sockets.wan, sockets.han, sockets.maintenance)
+        self._options = options_from(given)
+        cables = GatewayCables(sockets.lmn, sockets.wan, sockets.han, sockets.maintenance, sockets.antenna)
         self._memory = NonVolatileMemory()
         self._gateway = EmulatedGateway(product, clock, cables, self._memory, rng, config)
         self.leds: LedSource = self._gateway.leds
+
+    def assumed(self, parts: Iterable[str]) -> dict[str, AssumedOption]:
+        """By name, what it does by assumption in these `parts`, and whatever else is not as it comes."""
+        return assumed_options(self._options, parts)
 
     def mains(self, on: bool) -> None:
         """The contact in the gateway's mains closes or opens."""
@@ -98,6 +110,8 @@ class EmulatedGatewayPlug:
 
 
 def _profile(meter: KnownMeter) -> MeterProfile:
+    if meter.radio:
+        return MeterProfile(meter.device, key=meter.key, radio=True, period_s=meter.registration_period_s)
     if meter.key is None:
         return MeterProfile(meter.device)
     return MeterProfile(meter.device, security="tls", key=meter.key)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from bench.quantity import POWER, TIME, parse
+from bench.quantity import POWER, TIME, Kind, parse
 from devices.errors import UsageError
 
 _DAY = Fraction(86_400)
@@ -35,8 +35,10 @@ class Load:
     daily: bool = False
 
 
-def read_load(given: Any) -> Load:
+def read_load(given: Any, kind: Kind = POWER) -> Load:
     """A load as it stands under ``given.meters``: a power, pairs of time and power, or ``{day: [powers]}``.
+
+    `kind` says what stands in the place of the power, such as a flow.
 
     Raises UsageError for what cannot be worked out here: a table in a file, or what is no load.
     """
@@ -49,18 +51,18 @@ def read_load(given: Any) -> Load:
         )
     try:
         if isinstance(given, str):
-            return Load(((Fraction(0), _watts(given)),))
+            return Load(((Fraction(0), _rate(given, kind)),))
         if isinstance(given, Mapping):
             powers = given["day"]
             part = _DAY / len(powers)
-            return Load(tuple((part * number, _watts(power)) for number, power in enumerate(powers)), daily=True)
-        return Load(tuple((_seconds(when), _watts(power)) for when, power in given))
+            return Load(tuple((part * number, _rate(power, kind)) for number, power in enumerate(powers)), daily=True)
+        return Load(tuple((_seconds(when), _rate(power, kind)) for when, power in given))
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise UsageError(f"{given!r} is no load: {error}") from error
 
 
-def _watts(value: Any) -> Fraction:
-    return Fraction(parse(value, POWER)) if isinstance(value, str) else Fraction(Decimal(str(value)))
+def _rate(value: Any, kind: Kind) -> Fraction:
+    return Fraction(parse(value, kind)) if isinstance(value, str) else Fraction(Decimal(str(value)))
 
 
 def _seconds(value: Any) -> Fraction:

@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
 
+from bench.assumptions import note_assumed, note_protocol
+from bench.played_meter import make_given, put_on_bus
 from bench.rig import MeterOnBench, Rig
 from bench.scenario.loader import Case
 from bench.scenario.models import GivenMeter
@@ -14,17 +16,12 @@ from bench.service_bench import ServiceBench
 from bench.wires import LmnTrace
 from devices.errors import UsageError
 from devices.meters.base_meter import BaseMeter
-from devices.meters.catalogue import make_meter
+from devices.meters.catalogue import identity_of
 from devices.meters.defaults import LmnDefaults
-from devices.meters.delivery import delivery_key
-from devices.meters.model import Plain, Service
 from devices.meters.replay_meter import ReplayMeter
-from devices.meters.security import MeterSecurity, SecuritySettings
-from devices.meters.smarty_bz import LOG_CAPACITY, SmartyBz
-from devices.meters.wired_station import WiredStation
+from devices.meters.smarty_bz import SmartyBz
 from devices.ports.base import BytePort
-from devices.protocols.hdlc import Frame, Selector
-from devices.protocols.lmn_tls import TlsSettings
+from devices.protocols.hdlc import Frame
 from devices.protocols.sml.server_id import device_number, server_id
 from devices.rs485.bus import Rs485Bus
 from devices.rs485.master import LmnMaster
@@ -44,19 +41,18 @@ class MeterBus:
     def __init__(self, rig: Rig, case: Case, folder: Path, rng: random.Random, stack: AsyncExitStack) -> None:
         self._rig, self._case, self._rng, self._stack = rig, case, rng, stack
         self._clock = rig.clock
-        wired = rig.bench.wired_lmn
-        self._defaults = LmnDefaults().overridden({} if wired is None else wired.assumed)
+        self._defaults = LmnDefaults().overridden(rig.bench.assumed_of_meters())
         self._trace = LmnTrace(rig.clock, folder / "lmn.pcapng")
         stack.callback(self._trace.close)
 
     def play(self, port: BytePort) -> dict[str, BaseMeter | ReplayMeter]:
         """Put all meters on the bus behind `port`; returns them by name."""
         bus = Rs485Bus(self._clock, port, on_evidence=self._trace)
+        bus.on_lost = self._rig.timeline.fail  # else the gateway would be blamed for meters that it cannot reach
         self._stack.callback(bus.close)
         meters = {name: self._put(bus, name, given) for name, given in self._case.scenario.given.meters.items()}
         if meters:
-            for fact, (value, source, why) in self._defaults.assumed().items():
-                self._rig.assume(fact, value, source, why)
+            note_assumed(self._rig, self._defaults, self._case.scenario.given.meters)
         return meters
 
     def serve(self, own: BytePort, meters_end: BytePort | None) -> ServiceBench:
@@ -67,12 +63,23 @@ class MeterBus:
             self._stack.callback(own.close)
             master.frames.on_frame = self._note_frame
             for name, given in self._case.scenario.given.meters.items():
-                identity = server_id(given.id or "")
-                self._rig.meters[name] = MeterOnBench(identity, None, given, _device(identity))
-            return ServiceBench(self._clock, self._rig.timeline, master, {})
+                real = self._real(given)
+                identity = identity_of(real.id) or b""
+                self._rig.meters[name] = MeterOnBench(identity, None, real, _device(identity))
+            note_protocol(self._rig, self._defaults)
+            order = self._defaults.inner_check()
+            return ServiceBench(self._clock, self._rig.timeline, master, {}, crc_order=order)
         played = self.play(meters_end)
         smarty = {name: meter for name, meter in played.items() if isinstance(meter, SmartyBz)}
-        return ServiceBench(self._clock, self._rig.timeline, master, smarty)
+        return ServiceBench(self._clock, self._rig.timeline, master, smarty, crc_order=self._defaults.inner_check())
+
+    def _real(self, given: GivenMeter) -> GivenMeter:
+        """What is known of the real meter: what the bench file says goes before what the scenario says."""
+        adapter = self._rig.bench.service_adapter
+        known = None if adapter is None else adapter.meter
+        if known is None or len(self._case.scenario.given.meters) != 1:
+            return given
+        return given.model_copy(update=known.model_dump(exclude_none=True))
 
     def _note_frame(self, direction: Literal["in", "out"], frame: Frame, octets: bytes) -> None:
         source = "gateway" if direction == "out" else f"address {frame.source:02X}"
@@ -82,59 +89,27 @@ class MeterBus:
         dump = None if given.dump is None else self._recording(given.dump, name)
         rng = random.Random(self._rng.getrandbits(32))
         meter = self._make(name, given, dump)
+        played = put_on_bus(self._clock, bus, name, meter, given, self._defaults, rng)
+        self._stack.callback(played.station.close)
 
         def seen(kind: str, data: dict[str, object]) -> None:
             self._rig.timeline.add("meter", kind, {"meter": name, **data})
 
-        security = self._secure(meter, given, random.Random(rng.getrandbits(32))) if given.secured else None
-        station = WiredStation(
-            self._clock,
-            bus,
-            meter if security is None else security,
-            rng,
-            name=name,
-            services=_services(meter, security),
-            timing=self._defaults.timing(),
-            limits=self._defaults.limits(),
-        )
-        station.on_event = seen
-        if security is not None:
-            security.on_event = seen
-        if isinstance(meter, SmartyBz):
-            meter.on_bus = station.processor
-            meter.on_event = seen
-        if not given.plugged:
-            station.plug(False)
-        self._stack.callback(station.close)
+        played.begin(seen, plugged=given.plugged)
         kept = given.model_copy(update={"dump": None if dump is None else str(dump)})
         device = _device(meter.server_id)
-        self._rig.meters[name] = MeterOnBench(meter.server_id, station, kept, device, security, meter)
+        self._rig.meters[name] = MeterOnBench(meter.server_id, played.station, kept, device, played.security, meter)
         return meter
 
     def _make(self, name: str, given: GivenMeter, dump: Path | None) -> BaseMeter | ReplayMeter:
+        folder = self._case.source.file.parent
         try:
-            return make_meter(
-                self._clock,
-                given.type,
-                id=given.id,
-                registers=given.registers,
-                load=given.load,
-                dump=dump,
-                status=given.status,
-                at_end="silent",
-                folder=self._case.source.file.parent,
-                log_capacity=given.log_capacity or LOG_CAPACITY,
-            )
+            return make_given(self._clock, given, self._defaults, folder=folder, dump=dump, at_end="silent")
         except UsageError:
             raise
         except ValueError as error:
             place = self._case.source.place(("given", "meters", name))
             raise UsageError(f"meter {name!r}: {error}", place=place) from None
-
-    def _secure(self, meter: BaseMeter | ReplayMeter, given: GivenMeter, rng: random.Random) -> MeterSecurity:
-        key = delivery_key(meter.server_id) if given.key is None else bytes.fromhex(given.key)
-        settings = SecuritySettings(tls=TlsSettings(suites=(int(given.suite, 16),)))
-        return MeterSecurity(self._clock, meter, key, rng, settings)
 
     def _recording(self, dump: str, name: str) -> Path:
         path = (self._case.source.file.parent / dump).resolve()
@@ -142,13 +117,6 @@ class MeterBus:
             place = self._case.source.place(("given", "meters", name, "dump"))
             raise UsageError(f"the recording {dump!r} of meter {name!r} is not there", place=place)
         return path
-
-
-def _services(meter: BaseMeter | ReplayMeter, security: MeterSecurity | None) -> dict[int, Service]:
-    """What answers on the selectors of the meter's station."""
-    clear: dict[int, Service] = {int(Selector.COSEM_CLEAR): Plain(meter.answer)}
-    services = clear if security is None else security.services()
-    return services | meter.services() if isinstance(meter, SmartyBz) else services
 
 
 def _device(identity: bytes) -> str:

@@ -13,6 +13,9 @@ ALL = ("ppc", "conexa", "casa")
 METERS: Final = {"bz_plus_v2": "Sagemcom SMARTY BZ-PLUS v2"}
 """Meters that are devices under test, with their names; `device: bz_plus_v2` in a scenario."""
 
+METER_TYPES: Final = {"bz_plus_v2": "smarty_bz_plus_v2"}
+"""Meters that are devices under test -> their `type` under given.meters."""
+
 DEVICES = (*ALL, *METERS)
 """Everything that `--gateway` may name."""
 

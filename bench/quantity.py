@@ -57,13 +57,15 @@ ENERGY = Kind(
     "energy", {"Wh": Decimal(1), "mWh": Decimal("1e-3"), "kWh": Decimal(1000), "MWh": Decimal(10**6)}, "12.5 kWh"
 )
 POWER = Kind("power", {"W": Decimal(1), "mW": Decimal("1e-3"), "kW": Decimal(1000), "MW": Decimal(10**6)}, "500 W")
+VOLUME = Kind("volume", {"m³": Decimal(1), "m3": Decimal(1), "l": Decimal("1e-3")}, "1234.5 m3")
+FLOW = Kind("flow", {"m³/h": Decimal(1), "m3/h": Decimal(1), "l/h": Decimal("1e-3")}, "0.6 m3/h")
 SHARE = Kind("share", {"": Decimal(1), "%": Decimal("0.01")}, "50 %")
-KINDS = (TIME, ENERGY, POWER, SHARE)
+KINDS = (TIME, ENERGY, POWER, VOLUME, FLOW, SHARE)
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: a longer duration is taken for a slip of the pen."""
 
-_WRITTEN = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*([^\d\s.]*)\s*\Z")
+_WRITTEN = re.compile(r"\s*([+-]?\d+(?:\.\d+)?)\s*([^\d\s.][^\s.]*)?\s*\Z")
 
 
 def parse(text: object, kind: Kind) -> Decimal:
@@ -73,7 +75,7 @@ def parse(text: object, kind: Kind) -> Decimal:
         raise ValueError(f"{text!r} has a comma: write {str(text).replace(',', '.', 1)!r}, with a point")
     if match is None:
         raise ValueError(f"{text!r} is not {kind.a}: write it like {kind.example!r}")
-    number, unit = Decimal(match[1]), match[2]
+    number, unit = Decimal(match[1]), match[2] or ""
     if unit in kind.units:
         return number * kind.units[unit]
     if not unit:

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.config import BenchFile
 from bench.recorded import Expected, read_expected
 from bench.records import Records
 from bench.scenario.models import GivenMeter, Scenario
+from bench.scenario.radio_models import GivenRadioMeter
 from bench.service_bench import ServiceBench
 from bench.timeline import Timeline
 from devices.backoffice.time_server import TimeServer
@@ -28,6 +29,11 @@ from devices.network.patch_field import PatchField
 from devices.power.energy_meter import ModbusEnergyMeter
 from devices.power.mains import Mains
 from devices.protocols.key_label import parse_key
+
+if TYPE_CHECKING:
+    from devices.meters.radio.meter import RadioMeter
+    from devices.wmbus.air import Air
+    from devices.wmbus.emulated.base import EmulatedStick
 
 D = TypeVar("D")
 
@@ -61,6 +67,23 @@ class MeterOnBench:
     meter: BaseMeter | ReplayMeter | None = None
 
 
+@dataclass
+class RadioMeterOnBench:
+    """A meter that the bench plays on the air.
+
+    Attributes:
+        meter: the emulated meter itself.
+        given: what the scenario says of it.
+        device: its number.
+        key: key of its telegrams, 16 octets; None: they are not encrypted.
+    """
+
+    meter: RadioMeter
+    given: GivenRadioMeter
+    device: str
+    key: bytes | None
+
+
 class Rig:
     """What the steps of one case work with.
 
@@ -70,7 +93,7 @@ class Rig:
         scenario: what is run.
         gateway_type: what the manuals say of the gateway under test; there is none when a meter is tested.
         capabilities: what this bench can do.
-        remembered: values that steps keep for later steps.
+        remembered: stored values that steps keep for later steps, by the name of the moment and the meter.
         violated: monitors that were violated, in words.
         assumed: facts that this case relied on without certainty: name -> (value, source, why).
     """
@@ -84,10 +107,13 @@ class Rig:
         self._product = product
         self.bench = bench
         self.capabilities = bench.capabilities()
-        self.remembered: dict[str, Any] = {}
+        self.remembered: dict[tuple[str, str], Any] = {}
         self.violated: list[str] = []
         self.assumed: dict[str, tuple[str, str, str]] = {}
         self.meters: dict[str, MeterOnBench] = {}
+        self.radio_meters: dict[str, RadioMeterOnBench] = {}
+        self.fitted_air: Air | None = None
+        self.fitted_stick: EmulatedStick | None = None
         self._violation = asyncio.Event()
         timeline.on_trouble = self._violation.set
         self.fitted_mains: Mains | None = None
@@ -150,12 +176,31 @@ class Rig:
             return emulated.label_key
         written = self.meters[meter].given.label_key
         if written is None:
-            raise UsageError(f"the key on the label of meter {meter!r} is unknown", hint="label_key under given.meters")
+            where = "label_key under service_adapter.meter in the bench file"
+            raise UsageError(f"the key on the label of meter {meter!r} is unknown", hint=where)
         return parse_key(written)
 
     def meter_id(self, meter: str) -> str:
-        """The number by which the gateway knows the meter."""
-        return self.meters[meter].device
+        """The number by which the gateway knows the meter, a wired or a radio one."""
+        radio = self.radio_meters.get(meter)
+        return self.meters[meter].device if radio is None else radio.device
+
+    def given_meter(self, meter: str) -> GivenMeter | GivenRadioMeter:
+        """What the scenario says of a meter, a wired or a radio one."""
+        radio = self.radio_meters.get(meter)
+        return self.meters[meter].given if radio is None else radio.given
+
+    def radio_meter(self, meter: str) -> RadioMeter:
+        """The emulated radio meter."""
+        return self.radio_meters[meter].meter
+
+    def pull_stick(self) -> None:
+        """Pull the emulated stick out that sends for the radio meters."""
+        _there(self.fitted_stick, "emulated radio stick").pull_out()
+
+    def change_air(self, *, loss: float | None = None, duplicates: float | None = None) -> None:
+        """Let more or fewer telegrams get lost or come twice, shares from 0 to 1; None: as before."""
+        _there(self.fitted_air, "emulated air").change(loss=loss, duplicates=duplicates)
 
     def base_meter(self, meter: str) -> BaseMeter:
         """The emulated meter itself."""
@@ -172,7 +217,11 @@ class Rig:
         return security
 
     def key_in_profile(self, meter: str) -> bytes | None:
-        """The initial key that the gateway is told; None: it is to read the meter in the clear."""
+        """The key that the gateway is told; None: it is to read the meter in the clear."""
+        if meter in self.radio_meters:
+            radio = self.radio_meters[meter]
+            written = radio.given.key_in_profile
+            return radio.key if written is None else bytes.fromhex(written)
         on_bench = self.meters[meter]
         if on_bench.security is None:
             return None
@@ -196,10 +245,23 @@ class Rig:
             "bench",
             "the meter profile was handed to the emulated gateway directly, not over its WAN",
         )
-        key = self.key_in_profile(meter)
-        told = {} if key is None else {"key": key.hex(), "security": "tls"}
+        told = self._told_of(meter)
         await self.maintenance.do("add_meter_profile", meter=self.meter_id(meter), **told)
         self.timeline.add("wan", "profile_installed", {"meter": meter})
+
+    def _told_of(self, meter: str) -> dict[str, Any]:
+        """What a meter profile tells the gateway besides the meter's number."""
+        radio = self.radio_meters.get(meter)
+        if radio is None:
+            key = self.key_in_profile(meter)
+            return {} if key is None else {"key": key.hex(), "security": "tls"}
+        told: dict[str, Any] = {"radio": True}
+        key = self.key_in_profile(meter)
+        if key is not None:
+            told["key"] = key.hex()
+        if radio.given.registration_period is not None:
+            told["period_s"] = int(radio.given.registration_period.total_seconds())
+        return told
 
     async def order_crypto_reset(self, meter: str) -> None:
         """Let the administrator order the gateway to put the meter back to its initial key."""

@@ -182,6 +182,7 @@ class _Run:
         for monitor in monitors:
             await monitor.settle(rig)
         self._judge_monitors(monitors)
+        trouble = trouble or rig.timeline.trouble  # what failed for want of an adapter says nothing about a device
         if trouble is not None or ended is not None:
             raise trouble or ended  # type: ignore[misc]
 

@@ -10,6 +10,7 @@ from devices.clock import Clock
 from devices.errors import DeviceError
 from devices.meters.smarty_bz import SmartyBz
 from devices.protocols.hdlc import same_id
+from devices.protocols.smarty_service import CrcOrder
 from devices.protocols.update_log import UpdateLog
 from devices.rs485.master import FoundMeter, LmnMaster
 from devices.rs485.smarty_client import SmartyClient
@@ -23,9 +24,19 @@ class ServiceBench:
         timeline: where what was seen goes.
         master: on the bus.
         emulated: the meter behind, where it is emulated.
+        crc_order: of the inner check of the service protocol (likely, not proven).
     """
 
-    def __init__(self, clock: Clock, timeline: Timeline, master: LmnMaster, emulated: dict[str, SmartyBz]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        timeline: Timeline,
+        master: LmnMaster,
+        emulated: dict[str, SmartyBz],
+        *,
+        crc_order: CrcOrder = CrcOrder.HIGH_FIRST,
+    ) -> None:
+        self._crc_order = crc_order
         self.master = master
         self.emulated = emulated
         self._clock = clock
@@ -36,7 +47,7 @@ class ServiceBench:
         """A link to the service protocol of the meter, found anew by invitation; DeviceError when it is not there."""
         found = await self._find(server_id)
         self._timeline.add("service", "found", {"meter": meter, "address": found.address})
-        async with SmartyClient(self._clock, self.master, found) as client:
+        async with SmartyClient(self._clock, self.master, found, crc_order=self._crc_order) as client:
             yield client
 
     async def _find(self, server_id: bytes) -> FoundMeter:

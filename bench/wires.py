@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.config import ServiceAdapter, WiredLmn
+from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.ports.base import BytePort, Direction, LineSettings
@@ -14,7 +15,7 @@ from devices.ports.memory import memory_pair
 from devices.ports.pcapng import PcapngWriter
 from devices.ports.pty import pty_pair
 from devices.ports.serial import open_serial
-from devices.rs485.adapter import open_adapter
+from devices.rs485.adapter import AdapterPort, open_adapter
 
 Cable = Literal["memory", "pty"]
 
@@ -46,6 +47,16 @@ def service_port(clock: Clock, adapter: ServiceAdapter) -> tuple[BytePort, ByteP
     if adapter.port == "pty":
         return cable(clock, "pty", "service adapter", line)
     return open_adapter(clock, adapter.settings(), name="service adapter"), None
+
+
+def note_spoilt_echoes(port: BytePort, timeline: Timeline) -> None:
+    """Have an adapter that hears itself tell the timeline when it heard something else: two spoke at once."""
+
+    def note(text: str) -> None:
+        timeline.add("note", "spoilt_echo", {"text": text})
+
+    if isinstance(port, AdapterPort):
+        port.on_spoilt_echo = note
 
 
 class LmnTrace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from firmware.leds import LedPanel, Waveform, constant
 from firmware.product import Product
 
-_PORTS, _POWER, _BUS, _STATE, _UPDATE, _BOOT, _ALARM = range(7)
+_PORTS, _POWER, _BUS, _RADIO, _STATE, _UPDATE, _BOOT, _ALARM = range(8)
 """Priorities: what comes later covers what comes before on the same LED."""
 
 SOCKETS = ("HAN", "CLS", "WAN")
@@ -41,6 +41,11 @@ class Display:
     def bus(self, meaning: str) -> None:
         """State of the wired bus, by its meaning."""
         self._show("bus", self._product.signal(meaning), _BUS)
+
+    def radio_packet(self) -> None:
+        """A telegram of a radio meter came in: a flash, begun anew by the next one."""
+        self._show("radio", (), _RADIO)
+        self._show("radio", self._product.signal("radio_packet"), _RADIO)
 
     def updating(self, on: bool) -> None:
         """An update is being installed."""

@@ -33,10 +33,22 @@ BUS_CODES: Mapping[str, int] = {
     "meter_data_undecryptable": 103106,
     "meter_telegram_rejected": 103106,
     "meter_counter_unexpected": 103117,
+    "radio_mac_invalid": 103106,
     "own_lmn_certificate_ends_soon": 100704,
     "lmn_certificate_ends_soon": 100705,
 }
 """Trouble with a wired meter -> code; what has none of its own has that of the frame it came in (assumed)."""
+
+RADIO_MODULE_CODES: Mapping[str, int] = {
+    "port_closed": 200701,
+    "port_settings": 200702,
+    "no_answer": 200504,
+    "wrong_name": 200505,
+    "wrong_firmware": 200506,
+    "no_understanding": 200507,
+    "restart_failed": 200710,
+}
+"""What is wrong with the radio module inside -> code ([CASA] 9.4)."""
 
 START_AFTER_POWER_LOSS = 1900602
 """The supply had failed."""
@@ -53,6 +65,8 @@ BUS_EVENTS: Mapping[str, tuple[str, ...]] = {
     "meter_data_undecryptable": ("meter_data_undecryptable", "metering_warning"),
     "meter_telegram_rejected": ("meter_telegram_rejected", "metering_warning"),
     "meter_counter_unexpected": ("meter_counter_unexpected", "metering_warning"),
+    "radio_mac_invalid": ("meter_checksum_invalid", "metering_warning"),
+    "radio_module_failed": ("metering_error",),
     "own_lmn_certificate_ends_soon": ("metering_warning",),
     "lmn_certificate_ends_soon": ("metering_warning",),
 }

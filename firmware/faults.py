@@ -9,6 +9,7 @@ from typing import Any
 
 from devices.errors import UsageError
 from firmware.config import MeterProfile, Security
+from firmware.fault_codes import RADIO_MODULE_CODES
 from firmware.logs.book import LogBook
 from firmware.maintenance import Answer, Command, Parameter, Refusal
 from firmware.metering.values import as_rows, read
@@ -83,9 +84,12 @@ class FaultPort:
                     "name": _text(required=False),
                     "key": _text(required=False),
                     "security": _text("tls", "clear", required=False),
+                    "radio": flag,
+                    "period_s": Parameter((int,)),
                 },
             ),
             "crypto_reset": Command(self.crypto_reset, {"meter": _text()}),
+            "radio_module_fails": Command(self.radio_module_fails, {"defect": _text(*RADIO_MODULE_CODES)}),
             "overload_bus": Command(self.overload_bus, {"on": _SWITCH}),
             "set_rtc": Command(
                 self.set_rtc, {"offset_s": Parameter(_NUMBER), "time": _text(required=False), "dead": flag}
@@ -272,11 +276,12 @@ class FaultPort:
         name: str = "",
         key: str | None = None,
         security: Security | None = None,
+        radio: bool = False,
+        period_s: int | None = None,
     ) -> Answer:
-        """The administrator installs a meter profile; `key` is the initial key in hex."""
-        profile = MeterProfile(
-            meter, tuple(str(one) for one in obis or ()), consumer, name, _octets("key", key), security
-        )
+        """The administrator installs a meter profile; `key` in hex: the initial one, by radio that of the telegrams."""
+        registers = tuple(str(one) for one in obis or ())
+        profile = MeterProfile(meter, registers, consumer, name, _octets("key", key), security, radio, period_s)
         active(profile)
         session = self._ready()
         session.profiles.add(profile)
@@ -287,6 +292,11 @@ class FaultPort:
         """The administrator orders a meter back to its initial key, and to be paired again; the order is stored."""
         await self._ready().lmn.order_crypto_reset(meter)
         return {}
+
+    def radio_module_fails(self, defect: str) -> Answer:
+        """The radio module inside fails until it is mended."""
+        self._plant("radio_module", defect)
+        return {"code": RADIO_MODULE_CODES[defect]}
 
     def set_rtc(self, offset_s: float | None = None, time: str | None = None, dead: bool = False) -> Answer:
         """Put the gateway's clock wrong without telling it: by an offset, to an instant, or empty its buffer."""
@@ -378,7 +388,8 @@ class FaultPort:
             "time_state": session.time.state.value,
             "addressed": [one.device_id.hex() for one in session.lmn.present],
             "meters": session.lmn.shown(),
-            "profiles": sorted(session.registration.profiles),
+            "radio_meters": session.radio.shown(),
+            "profiles": sorted({**session.registration.profiles, **session.radio_registration.profiles}),
             "storage_used": session.room.used,
             "updating": session.installer.running,
         }

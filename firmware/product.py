@@ -31,6 +31,7 @@ OWN_MESSAGES = {
     "hdlc_not_ready": "A meter was not ready until the time was up.",
     "hdlc_read_timeout": "A meter did not give its values in time.",
     "meter_data_invalid": "A meter sent data that make no sense.",
+    "radio_module_failed": "The radio module for meters has failed.",
     "meter_id_mismatch": "A meter answered with the id of another one.",
     "meter_unreachable": "A meter is no longer there; it is looked for again.",
     "meter_address_assigned": "A meter has got its address on the bus.",
@@ -196,6 +197,17 @@ def _effects(state: State) -> Effects:
     return Effects(**works, dark_sockets=frozenset(state.effects.dark_sockets))
 
 
+_FLASH_SHARE = 0.8
+"""How much of its longest duration a flash takes where the document gives no shortest one (assumed)."""
+
+
+def _flash_s(spec: PatternSpec) -> float:
+    """Duration of a flash: amid its limits, else safely within the one that there is."""
+    if spec.min_s is not None and spec.max_s is not None:
+        return (spec.min_s + spec.max_s) / 2
+    return spec.max_s * _FLASH_SHARE if spec.max_s is not None else spec.min_s or 0.25
+
+
 def waveforms(form: Variant, order: Iterable[str], phase: str | None) -> tuple[Waveform, ...]:
     """One waveform for each pattern among the LEDs of `form`; LEDs with the same pattern move together.
 
@@ -220,5 +232,5 @@ def _waveform(spec: PatternSpec, lines: list[str], phase: str | None) -> Wavefor
         return heartbeat(lines, [span for pause in pauses for span in (on_s, pause)])
     if spec.kind == "flash":
         group = frozenset(lines)
-        return Waveform(group, ((spec.max_s or spec.min_s or 0.25, group), (1.0, frozenset())), repeats=False)
+        return Waveform(group, ((_flash_s(spec), group), (1.0, frozenset())), repeats=False)
     return constant(lines, lit=spec.kind == "on")

@@ -13,6 +13,8 @@ from devices.protocols.sym import KEY_OCTETS
 from devices.protocols.sym_message import SERVER_ID_OCTETS
 from firmware.config import MeterProfile
 from firmware.control import Control
+from firmware.lmn.wireless.identity import radio_identity
+from firmware.metering.radio_registration import RadioRegistration
 from firmware.metering.registration import ActiveProfile, Registration
 from firmware.storage.memory import setting_statement
 from firmware.storage.writer import StorageWriter
@@ -28,25 +30,39 @@ class Profiles:
         unit: configuration and memory.
         control: where events go.
         writer: how profiles are stored.
-        registration: what reads the meters.
+        registration: what reads the wired meters.
+        radio_registration: what takes the values of the radio meters.
     """
 
-    def __init__(self, unit: Unit, control: Control, writer: StorageWriter, registration: Registration) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        control: Control,
+        writer: StorageWriter,
+        registration: Registration,
+        radio_registration: RadioRegistration,
+    ) -> None:
         self._unit = unit
         self._control = control
         self._writer = writer
         self._registration = registration
+        self._radio_registration = radio_registration
         self._added: list[dict[str, Any]] = unit.memory.setting(STORED, [])
         self.on_added: Callable[[], None] = lambda: None
         """A profile was put in force while the gateway runs."""
+        self.on_new_key: Callable[[str], None] = lambda meter: None
+        """A radio meter got another key than it had: its transmission counter may begin anew."""
 
     def load(self) -> None:
         """Put in force what is configured (operational gateways) and what was added before."""
         if self._unit.config.lifecycle == "operational":
             for profile in self._unit.config.meters:
-                self._registration.add(active(profile))
+                self._enforce(active(profile))
         for stored in self._added:
-            self._registration.add(active(_profile(stored)))
+            self._enforce(active(_profile(stored)))
+
+    def _enforce(self, profile: ActiveProfile) -> None:
+        (self._registration if profile.radio is None else self._radio_registration).add(profile)
 
     def add(self, profile: MeterProfile) -> None:
         """Put a profile in force and store it. Raises UsageError when it makes no sense."""
@@ -58,10 +74,15 @@ class Profiles:
             "name": profile.name,
             "key": None if profile.key is None else profile.key.hex(),
             "security": profile.security,
+            "radio": profile.radio,
+            "period_s": profile.period_s,
         }
         self._added = [one for one in self._added if one["device_number"] != profile.device_number] + [stored]
         self._writer.put([setting_statement(STORED, self._added)])
-        self._registration.add(ready)
+        before = self._radio_registration.profiles.get(ready.meter)
+        self._enforce(ready)
+        if before is not None and before.key != ready.key:
+            self.on_new_key(ready.meter)
         self.on_added()
         self._control.event("meter_profile_added", profile=profile.name or f"meter-{ready.meter}")
         self._control.event("meter_added", meter=ready.meter, consumer=profile.consumer)
@@ -76,12 +97,15 @@ def _profile(stored: dict[str, Any]) -> MeterProfile:
         stored["name"],
         None if key is None else bytes.fromhex(key),
         stored.get("security"),
+        stored.get("radio", False),
+        stored.get("period_s"),
     )
 
 
 def active(profile: MeterProfile) -> ActiveProfile:
     """The profile with its ids as octets. Raises UsageError for a number or code that is none."""
     number = profile.device_number.replace(" ", "")
+    radio = radio_identity(number) if profile.radio else None
     try:
         identity = server_id(number)
     except SmlError:
@@ -102,4 +126,15 @@ def active(profile: MeterProfile) -> ActiveProfile:
         raise UsageError(f"meter profile {number}: only ids of {SERVER_ID_OCTETS} octets can be paired")
     if profile.key is not None and len(profile.key) != KEY_OCTETS:
         raise UsageError(f"meter profile {number}: an initial key has {KEY_OCTETS} octets, not {len(profile.key)}")
-    return ActiveProfile(profile.device_number, identity, obis, profile.consumer, profile.secured, profile.key)
+    if profile.period_s is not None and profile.period_s <= 0:
+        raise UsageError(f"meter profile {number}: a period of {profile.period_s} s makes no sense")
+    return ActiveProfile(
+        profile.device_number,
+        identity,
+        obis,
+        profile.consumer,
+        profile.secured,
+        profile.key,
+        radio,
+        profile.period_s,
+    )

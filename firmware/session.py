@@ -12,6 +12,8 @@ from firmware.control import Control
 from firmware.display import Display
 from firmware.fault_codes import START_AFTER_POWER_LOSS
 from firmware.lmn.service import LmnService
+from firmware.lmn.wireless.service import RadioService
+from firmware.metering.radio_registration import RadioRegistration
 from firmware.metering.registration import Registration
 from firmware.metering.room import StorageRoom
 from firmware.ntp_client import DateRange, NtpClient
@@ -79,7 +81,10 @@ class Session:
             self.own, unit.memory, self.writer, options, self.control, self.lmn.read, self.spawn
         )
         self.lmn.profiles = lambda: self.registration.profiles
-        self.profiles = Profiles(unit, self.control, self.writer, self.registration)
+        self.radio_registration = RadioRegistration(self.own, unit.memory, self.writer, options, self.control)
+        self.radio = RadioService(unit, self.control, self.writer, self.own, self.display, self.radio_registration)
+        self.profiles = Profiles(unit, self.control, self.writer, self.registration, self.radio_registration)
+        self.profiles.on_new_key = self.radio.counters.forget
         self.profiles.on_added = self.lmn.profiles_changed
         self.room = StorageRoom(unit, self.control, self.writer)
         self.separation = SeparationWatch(unit, self.control)
@@ -139,6 +144,8 @@ class Session:
                 task.cancel()
         self.time.stop()
         self.registration.stop()
+        self.radio.stop()
+        self.radio_registration.stop()
         self.lmn.stop()
         self.separation.stop()
 
@@ -279,6 +286,8 @@ class Session:
         for name, fault in unit.memory.faults().items():
             self.meet(name, fault)
         self.registration.start()
+        self.radio_registration.start()
+        self.radio.start()
 
     # --- defects that come up while it runs
 
@@ -292,6 +301,8 @@ class Session:
             self.control.cause("lmn_certificate_expired", device=self._device, profile="LMN")
         elif name == "bus_overload":
             self.refresh_bus()
+        elif name == "radio_module":
+            self.radio.module_failed(str(fault))
         elif name == "violation":
             self.control.cause("security_violation", **fault)
 
@@ -323,6 +334,7 @@ class Session:
             return
         if self.phase == "ready" and self.control.may_capture():
             self.registration.fill_gaps()
+            self.radio_registration.fill_gaps()
         self.refresh_bus()
 
     def refresh_ports(self) -> None:

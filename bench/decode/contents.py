@@ -6,10 +6,13 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
-from devices.protocols.hdlc import Frame, FrameKind, HdlcError, StationRecord, decode_records
+from devices.protocols.hdlc import Frame, FrameKind, HdlcError, Selector, StationRecord, decode_records
+from devices.protocols.smarty_service import ANSWER, COMMANDS, REQUEST, Command
 from devices.protocols.sml.errors import SmlError
 from devices.protocols.sml.server_id import device_number
 from devices.protocols.sml.transport import FileReader, SmlFile
+from devices.protocols.sym_message import ANSWER as SYM_ANSWER
+from devices.protocols.sym_message import HEAD_OCTETS, STEP_WORDS, Step
 from devices.protocols.tls_records import ALERTS, MAX_RECORD, MESSAGE_HEAD, RECORD_HEAD, MessageType, RecordType
 
 MAX_MESSAGE: Final = 65_536
@@ -29,22 +32,8 @@ _HANDSHAKES: Final = {0: "HelloRequest", 4: "NewSessionTicket"} | _words(Message
 _FATAL = 2
 _TLS_MAJOR = 3
 
-_SYM_STEPS: Final = {
-    1: "counter",
-    2: "parameters",
-    3: "meter certificate",
-    4: "gateway certificate",
-    5: "largest message",
-}
-"""Steps of the symmetric pairing (lmn-wired 3.2)."""
-
-_SYM_HEADER = 9
-_SYM_ANSWER = 0x80
-
-_SERVICE_COMMANDS: Final = {0x11: "identity", 0x12: "version"}
-"""Commands of the service protocol that the public trace shows (lmn-wired 2)."""
-
-_SERVICE_KINDS: Final = {0x00: "request", 0x80: "answer"}
+_TLS = frozenset({Selector.TLS_COSEM, Selector.TLS_EDL, Selector.TLS_SYM2})
+_SERVICE_KINDS: Final = {REQUEST: "request", ANSWER: "answer"}
 
 
 class Contents:
@@ -58,13 +47,13 @@ class Contents:
     def of(self, frame: Frame) -> str:
         """What the information of `frame` says, in words; empty when it has none."""
         if frame.control.kind is FrameKind.UI:
-            return _records(frame.information) if frame.selector in (1, 2) else ""
+            return _records(frame.information) if frame.selector in (Selector.ADDRESSING, Selector.PRESENCE) else ""
         if frame.control.kind is not FrameKind.I:
             if frame.control.kind in (FrameKind.SNRM, FrameKind.DISC):
                 self._forget(frame)
             return ""
         link = (frame.source, frame.destination, frame.selector)
-        if frame.selector in (1, 7, 8):
+        if frame.selector in _TLS:
             return self._records.setdefault(link, TlsRecords()).feed(frame.information)
         message = self._segments.pop(link, b"") + frame.information
         if frame.segmented:
@@ -171,26 +160,38 @@ def _sml(message: bytes) -> str:
 
 
 def _sym(message: bytes) -> str:
-    if len(message) < _SYM_HEADER:
+    if len(message) < HEAD_OCTETS:
         return f"SYM: {len(message)} octets are too few for a header"
-    kind, length, counter = message[0], int.from_bytes(message[1:5]), int.from_bytes(message[5:9])
-    step = _SYM_STEPS.get(kind & ~_SYM_ANSWER, "unknown")
-    which = "answer" if kind & _SYM_ANSWER else "request"
+    kind, length, counter = message[0], int.from_bytes(message[1:5]), int.from_bytes(message[5:HEAD_OCTETS])
+    number = kind & ~SYM_ANSWER
+    step = STEP_WORDS[Step(number)] if number in frozenset(Step) else "unknown"
+    which = "answer" if kind & SYM_ANSWER else "request"
     wrong = "" if length == len(message) else f", says {length} octets but has {len(message)}"
-    return f"SYM: {which} {kind & ~_SYM_ANSWER} ({step}), counter {counter:08X}{wrong}"
+    return f"SYM: {which} {number} ({step}), counter {counter:08X}{wrong}"
 
 
 def _service(message: bytes) -> str:
     if len(message) < 2:
         return "service protocol: too short"
     kind = _SERVICE_KINDS.get(message[0], f"kind {message[0]:02X}")
-    command = ""
-    if len(message) > 2:
-        name = _SERVICE_COMMANDS.get(message[2])
-        command = f", command {message[2]:02X}" + (f" ({name})" if name else "")
+    command = f", command {_command(message[2])}" if len(message) > 2 else ""
     wrong = "" if message[1] == len(message) - 2 else f", says {message[1]} octets but has {len(message) - 2}"
     return f"service protocol: {kind}{command}{wrong}"
 
 
-_MESSAGES: Final[dict[int, Callable[[bytes], str]]] = {3: _sml, 4: _sml, 5: _sml, 6: _sym, 0x70: _service}
+def _command(number: int) -> str:
+    """Number and name; of those that the maker's trace does not show the name is this bench's own."""
+    if number not in frozenset(Command):
+        return f"{number:02X}"
+    command = Command(number)
+    return f"{number:02X} ({command.words}{', assumed' if COMMANDS[command].assumed else ''})"
+
+
+_MESSAGES: Final[dict[int, Callable[[bytes], str]]] = {
+    Selector.COSEM_CLEAR: _sml,
+    Selector.EDL_CLEAR: _sml,
+    Selector.SYM2_CLEAR: _sml,
+    Selector.SYM: _sym,
+    Selector.SAGEMCOM: _service,
+}
 """Protocol selector of I frames to what explains their messages."""

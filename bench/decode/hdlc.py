@@ -9,23 +9,19 @@ from bench.decode.contents import Contents
 from bench.decode.exact_json import exact_json
 from bench.decode.explanation import Damage, Explanation
 from bench.decode.source import Source
-from devices.protocols.hdlc import ALL_STATIONS, GATEWAY, Frame, FrameKind, FrameReader, HdlcError
+from devices.protocols.hdlc import (
+    ALL_STATIONS,
+    GATEWAY,
+    SELECTOR_WORDS,
+    Frame,
+    FrameKind,
+    FrameReader,
+    HdlcError,
+    Selector,
+)
 
 SHOWN_OCTETS: Final = 16
 """Octets of the information that a line shows before it is cut short."""
-
-_SELECTORS: Final = {
-    1: "TLS COSEM",
-    2: "presence",
-    3: "COSEM in the clear",
-    4: "EDL in the clear",
-    5: "SyM2 in the clear",
-    6: "SYM",
-    7: "TLS EDL",
-    8: "TLS SyM2",
-    0x70: "Sagemcom service",
-}
-"""Protocol selectors (lmn-wired 1.4)."""
 
 _ADDRESSING = "addressing"
 """Selector 1 in UI frames."""
@@ -75,9 +71,9 @@ def read_stream(source: Source) -> tuple[list[Found], list[Damage]]:
 
 def selector_name(frame: Frame) -> str:
     """What the protocol selector of a frame stands for."""
-    if frame.selector == 1 and frame.control.kind is FrameKind.UI:
+    if frame.selector == Selector.ADDRESSING and frame.control.kind is FrameKind.UI:
         return _ADDRESSING
-    return _SELECTORS.get(frame.selector, f"selector {frame.selector:#04x}")
+    return SELECTOR_WORDS.get(frame.selector, f"selector {frame.selector:#04x}")
 
 
 def _station(address: int) -> str:

@@ -72,6 +72,8 @@ def read_source(name: str, *, captures: bool = False) -> Source:
 
 def _read(name: str) -> bytes:
     try:
+        if name == "-" and sys.stdin is None:
+            raise UsageError("standard input is closed", hint="name a file, or let a program write into a pipe")
         if name == "-":
             octets = sys.stdin.buffer.read(MAX_INPUT + 1)
         else:

@@ -6,10 +6,11 @@ import hashlib
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from bench.report import excerpts
+from bench.report.devices import ONLY_METERS, Words, is_meter, words_of
 from bench.report.frames import wired_bus
 from bench.report.leds import led_record
 from bench.report.model import (
@@ -40,7 +41,6 @@ from bench.report.run_folder import CaseRecord, NotTestedRecord, RunFolder, Step
 from bench.report.stored_timeline import StoredTimeline, read_timeline
 from bench.verdict import Verdict
 
-TITLE = "Test report: smart meter gateway"
 STEPS_SHOWN = 400
 MARKS_SHOWN = 120
 NO_SUITE = "(suite not recorded)"
@@ -89,12 +89,15 @@ def _head(run: RunFolder, cases: list[Case]) -> Head:
         Fact("Bench", run.bench_name or "not recorded"),
         Fact("Bench file", run.bench_file or "built in"),
         Fact("Time", _TIME_BASES.get(run.time_base, run.time_base or "not recorded")),
-        Fact("Gateway", "emulated" if run.emulated else "real device"),
+        *_devices(run),
     )
+    everything, something = run.emulations
+    words = _words(run)
     return Head(
-        title=TITLE,
+        title=words.title,
         number=run.id,
-        emulated=run.emulated,
+        emulated=something,
+        partly=something and not everything,
         complete=complete,
         started=run.started,
         finished=run.finished,
@@ -102,10 +105,25 @@ def _head(run: RunFolder, cases: list[Case]) -> Head:
         bench=bench,
         versions=_facts(run.versions),
         host=_facts(run.host),
-        gateway=_facts(run.gateway),
+        gateway=() if words is ONLY_METERS else _facts(run.gateway),
         stated=_facts(run.stated),
         replay=shlex.join(run.command),
     )
+
+
+def _words(run: RunFolder) -> Words:
+    """What the devices of the run are called: of what was run, else of what was not."""
+    return words_of([case.gateway for case in run.cases] or [record.gateway for record in run.not_tested])
+
+
+def _devices(run: RunFolder) -> Iterator[Fact]:
+    """Whether the gateway and the meters under test were real."""
+    kinds: dict[bool, bool] = {}
+    for case in run.cases:
+        meter = is_meter(case.gateway)
+        kinds[meter] = kinds.get(meter, False) or run.was_emulated(case)
+    for meter, emulated in sorted(kinds.items()) or [(False, run.emulated)]:
+        yield Fact("Meter under test" if meter else "Gateway", "emulated" if emulated else "real device")
 
 
 _TIME_BASES = {
@@ -168,6 +186,7 @@ def _case(run: RunFolder, record: CaseRecord, anchor: str, attempt: int, suites:
         verifies=record.verifies,
         gateway=record.gateway or "not recorded",
         gateway_name=record.gateway_name,
+        emulated=run.was_emulated(record),
         parameters=_facts(record.parameters),
         needs=record.needs,
         seed=record.seed or run.seed,
@@ -306,6 +325,7 @@ def _summary(run: RunFolder, cases: list[Case]) -> Summary:
         wall_s=sum(case.wall_s or 0.0 for case in cases),
         bench_s=sum(case.bench_s or 0.0 for case in cases),
         gateways=gateways,
+        words=_words(run),
         matrix=tuple(rows),
         first=tuple(first),
     )

@@ -9,11 +9,15 @@ from bench.report.page import escape, folded, row, table
 _NEAR = {"step": "near", "first": "", "last": ""}
 
 
-def bus_table(trace: BusTrace | None, *, is_open: bool) -> str:
-    """The table of `trace`; nothing when no frame was recorded."""
+def bus_table(trace: BusTrace | None, *, is_open: bool, of_meter: bool = False) -> str:
+    """The table of `trace`; nothing when no frame was recorded.
+
+    Args:
+        of_meter: a meter was tested, and the bench was in the gateway's place.
+    """
     if trace is None:
         return ""
-    rows = [_gap(item) if isinstance(item, Gap) else _frame(item) for item in trace.rows]
+    rows = [_gap(item) if isinstance(item, Gap) else _frame(item, of_meter=of_meter) for item in trace.rows]
     heads = ("Time", "Sender", "Octets", "Decoded", "Data")
     shown = sum(isinstance(item, Frame) for item in trace.rows)
     count = str(trace.total) if shown == trace.total else f"{shown} of {trace.total}"
@@ -26,10 +30,11 @@ def _gap(gap: Gap) -> str:
     return f'<tr class="gap"><td colspan="5">{gap.count} {word} left out; all are in lmn.pcapng</td></tr>'
 
 
-def _frame(frame: Frame) -> str:
+def _frame(frame: Frame, *, of_meter: bool) -> str:
     more = " …" if len(frame.data) < 2 * frame.octets else ""
     data = " ".join(frame.data[place : place + 2] for place in range(0, len(frame.data), 2))
-    direction = (frame.sender or "bench") if frame.to_gateway else "gateway"
+    near, far = ("bench", "meter") if of_meter else ("gateway", "bench")
+    direction = (frame.sender or far) if frame.to_gateway else near
     cells = (
         instant(frame.t),
         f'<span class="{"in" if frame.to_gateway else "out"}">{escape(direction)}</span>',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.report.bus import bus_table
+from bench.report.devices import is_meter, words_of
 from bench.report.figures import date, instant, octets, span
 from bench.report.model import AssumedFact, Case, EvidenceFile, LedRow, Status, StepRow, Waveform
 from bench.report.page import badge, escape, file_link, folded, name, row, sheet, table
@@ -14,8 +15,12 @@ from bench.verdict import Verdict
 _SEGMENTS_IN_TABLE = 150
 
 
-def case_section(case: Case, gateway: int, *, is_open: bool) -> str:
-    """The section of `case`; `gateway` is the number of its gateway type in the filter."""
+def case_section(case: Case, gateway: int, *, is_open: bool, emulated: bool = False) -> str:
+    """The section of `case`; `gateway` is the number of its device type in the filter.
+
+    Args:
+        emulated: say that this device was an emulation, where others of the report were none.
+    """
     not_pass = case.status is not Status.PASS
     attempt = f' <span class="attempt">attempt {case.attempt}</span>' if case.attempt > 1 else ""
     parts = [
@@ -24,12 +29,12 @@ def case_section(case: Case, gateway: int, *, is_open: bool) -> str:
         f'<span class="title">{escape(case.title)}</span></h3></summary>',
         _verdict(case),
         f"<p>{escape(case.purpose)}</p>" if case.purpose else "",
-        sheet(_entries(case)),
+        sheet(_entries(case, emulated=emulated)),
         _steps(case),
         _monitors(case),
         _measurements(case),
         _leds(case),
-        bus_table(case.bus, is_open=not_pass),
+        bus_table(case.bus, is_open=not_pass, of_meter=is_meter(case.gateway)),
         _logs(case, is_open=not_pass),
         _values(case, is_open=not_pass),
         assumed_table(case.assumed, is_open=False),
@@ -49,10 +54,11 @@ def _verdict(case: Case) -> str:
     return f'<p class="reason s-{name(case.status)}">{reason}{note}</p>{notes}'
 
 
-def _entries(case: Case) -> Iterator[tuple[str, str]]:
+def _entries(case: Case, *, emulated: bool) -> Iterator[tuple[str, str]]:
     yield "Verifies", "; ".join(escape(clause) for clause in case.verifies)
     product = f" ({escape(case.gateway_name)})" if case.gateway_name else ""
-    yield "Gateway", escape(case.gateway) + product
+    mark = ", emulated: not a test result" if emulated else ""
+    yield words_of([case.gateway]).one, escape(case.gateway) + product + mark
     yield "Parameters", ", ".join(f"{escape(fact.name)} = {escape(fact.value)}" for fact in case.parameters)
     yield "Scenario", escape(case.file or case.scenario)
     yield "Needs", escape(", ".join(case.needs))
@@ -217,11 +223,12 @@ def _of(shown: int, total: int) -> str:
 
 
 def assumed_table(assumed: tuple[AssumedFact, ...], *, is_open: bool) -> str:
-    """The facts that one case assumed."""
+    """The facts that one case assumed; why stands in the table of the whole report, which has each fact once."""
     if not assumed:
         return ""
-    rows = (row(escape(text) for text in (item.name, item.value, item.source, item.why)) for item in assumed)
-    body = table("assumed", "Assumed in this case", ("Fact", "Taken as", "Source", "Why assumed"), rows)
+    rows = (row(escape(text) for text in (item.name, item.value, item.source)) for item in assumed)
+    body = table("assumed", "Assumed in this case", ("Fact", "Taken as", "Source"), rows)
+    body += '<p class="up"><a href="#assumed">Why they were assumed</a></p>'
     return folded(f"Assumed in this case ({len(assumed)})", body, is_open=is_open)
 
 

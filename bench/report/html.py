@@ -5,12 +5,13 @@ from __future__ import annotations
 from bench.expect import LATE_S
 from bench.report.case_page import case_section, evidence_table
 from bench.report.figures import date, span
-from bench.report.model import Case, Fact, Head, MatrixCell, NotTested, Report, Status, Summary
+from bench.report.model import AssumedFact, Case, Fact, Head, MatrixCell, NotTested, Report, Status, Summary
 from bench.report.page import badge, case_link, case_links, document, escape, facts, name, row, sheet, table
 from bench.report.waveform import shared_patterns
 from devices.leds.limits import DEFAULT_LIMITS
 
 EMULATED = "EMULATED DEVICE - NOT A TEST RESULT"
+PARTLY_EMULATED = "SOME DEVICES EMULATED - THEIR CASES ARE NOT TEST RESULTS"
 _ALL_OPEN = 12
 """Up to so many cases all are unfolded; of more only those that did not pass."""
 
@@ -46,7 +47,7 @@ def render_html(report: Report) -> str:
         f'<section id="{anchor}"><h2>{number} {title}</h2>{content}</section>'
         for number, (anchor, title, content) in enumerate(chapters, 1)
     )
-    mark = f"{EMULATED} · " if head.emulated else ""
+    mark = f"{_banner(head)} · " if head.emulated else ""
     return document(
         f"{head.title}, {head.number}",
         f"{mark}{head.title}, {head.number}",
@@ -56,8 +57,12 @@ def render_html(report: Report) -> str:
     )
 
 
+def _banner(head: Head) -> str:
+    return PARTLY_EMULATED if head.partly else EMULATED
+
+
 def _head(head: Head) -> str:
-    banner = f'<p class="banner" role="note">{EMULATED}</p>' if head.emulated else ""
+    banner = f'<p class="banner" role="note">{_banner(head)}</p>' if head.emulated else ""
     state = "" if head.complete else '<p class="banner open" role="note">RUN NOT FINISHED - RESULTS INCOMPLETE</p>'
     bench = next((fact.value for fact in head.bench if fact.name == "Bench"), "")
     entries = [
@@ -108,7 +113,7 @@ def _matrix(summary: Summary) -> str:
         for line in summary.matrix
     )
     heads = ("Suite", *(escape(gateway) for gateway in summary.gateways))
-    return table("matrix", "Suites by gateway type", heads, rows)
+    return table("matrix", f"Suites by {summary.words.types}", heads, rows)
 
 
 def _cell(cell: MatrixCell) -> str:
@@ -126,11 +131,11 @@ def _bench(head: Head) -> str:
         if not head.stated
         else ""
     )
-    relates = (
-        "<p>The gateway was an emulation. Nothing here is a statement about a real device.</p>"
-        if head.emulated
-        else "<p>The results relate only to the item tested. No copying in part without the laboratory's consent.</p>"
-    )
+    relates = "<p>The results relate only to the item tested. No copying in part without the laboratory's consent.</p>"
+    if head.partly:
+        relates += "<p>Cases marked as emulated say nothing about a real device.</p>"
+    elif head.emulated:
+        relates = "<p>Every device under test was an emulation. Nothing here is a statement about a real device.</p>"
     return (
         sheet(facts(head.bench))
         + _subsheet("Gateway in the bench file", head.gateway)
@@ -148,17 +153,18 @@ def _subsheet(title: str, entries: tuple[Fact, ...]) -> str:
 
 def _cases(report: Report) -> str:
     numbers = {gateway: number for number, gateway in enumerate(report.summary.gateways)}
-    rows = [_case_row(case, numbers[case.gateway]) for case in report.cases]
-    heads = ("Case", "Title", "Gateway", "Verdict", "Reason", "Bench time")
+    partly = report.head.partly
+    rows = [_case_row(case, numbers[case.gateway], emulated=partly and case.emulated) for case in report.cases]
+    heads = ("Case", "Title", report.summary.words.one, "Verdict", "Reason", "Bench time")
     return _filters(report) + table("cases", "All cases of the run", heads, rows)
 
 
-def _case_row(case: Case, gateway: int) -> str:
+def _case_row(case: Case, gateway: int, *, emulated: bool) -> str:
     attempt = f" ({case.attempt})" if case.attempt > 1 else ""
     cells = (
         f'<a href="#{case.anchor}">{escape(case.key)}</a>{attempt}',
         escape(case.title),
-        escape(case.gateway),
+        escape(case.gateway) + (" (emulated)" if emulated else ""),
         badge(case.status),
         escape(case.reason),
         span(case.bench_s),
@@ -183,7 +189,8 @@ def _filters(report: Report) -> str:
     )
     return (
         '<form class="filters" aria-label="Filter">'
-        f"<fieldset><legend>Verdict</legend>{verdicts}</fieldset><fieldset><legend>Gateway</legend>{gateways}</fieldset>"
+        f"<fieldset><legend>Verdict</legend>{verdicts}</fieldset>"
+        f"<fieldset><legend>{report.summary.words.one}</legend>{gateways}</fieldset>"
         "</form>"
     )
 
@@ -210,7 +217,7 @@ def _assumed(report: Report) -> str:
     if not report.assumed:
         return '<p class="none">No case noted an assumption.</p>'
     rows = (
-        row((*(escape(text) for text in (item.name, item.value, item.source, item.why)), case_links(item.cases, 6)))
+        row((*(escape(text) for text in (item.name, item.value, item.source, item.why)), _used_by(item, report)))
         for item in report.assumed
     )
     text = (
@@ -221,9 +228,16 @@ def _assumed(report: Report) -> str:
     return text + table("assumed", "Facts that were assumed", heads, rows)
 
 
+def _used_by(fact: AssumedFact, report: Report) -> str:
+    """Links to the cases that used a fact; the same long list behind every fact would hide what differs."""
+    if len(fact.cases) == len(report.cases) > 1:
+        return "all cases"
+    return case_links(fact.cases, 3)
+
+
 def _not_tested(records: tuple[NotTested, ...]) -> str:
     if not records:
-        return '<p class="none">Every selected scenario was run on every selected gateway type.</p>'
+        return '<p class="none">Every selected scenario was run on every selected device.</p>'
     rows = []
     for record in records:
         names = "; ".join(
@@ -231,7 +245,7 @@ def _not_tested(records: tuple[NotTested, ...]) -> str:
             for scenario, gateways in record.scenarios
         )
         rows.append(row((escape(record.reason), str(len(record.scenarios)), names)))
-    return table("not-tested", "Scenarios that were not run", ("Reason", "Count", "Scenario (gateway)"), rows)
+    return table("not-tested", "Scenarios that were not run", ("Reason", "Count", "Scenario (device)"), rows)
 
 
 def _interruptions(report: Report) -> str:
@@ -254,6 +268,11 @@ def _details(report: Report) -> str:
     numbers = {gateway: number for number, gateway in enumerate(report.summary.gateways)}
     all_open = len(report.cases) <= _ALL_OPEN
     return "".join(
-        case_section(case, numbers[case.gateway], is_open=all_open or case.status is not Status.PASS)
+        case_section(
+            case,
+            numbers[case.gateway],
+            is_open=all_open or case.status is not Status.PASS,
+            emulated=report.head.partly and case.emulated,
+        )
         for case in report.cases
     )

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bench.report.devices import is_meter
 from bench.report.model import Case, Report, Status
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010fffd]")
@@ -37,7 +38,7 @@ def render_junit(report: Report) -> str:
     counts: dict[str, dict[Status, int]] = {}
     seconds: dict[str, float] = {}
     for case in report.cases:
-        suites.setdefault(case.suite, []).append(_case(case))
+        suites.setdefault(case.suite, []).append(_case(case, partly=report.head.partly))
         counts.setdefault(case.suite, dict.fromkeys(Status, 0))[case.status] += 1
         seconds[case.suite] = seconds.get(case.suite, 0.0) + (case.wall_s or 0.0)
     if report.not_tested:
@@ -79,7 +80,7 @@ def _properties(report: Report) -> str:
     entries = [
         ("run", head.number),
         ("seed", head.seed),
-        ("emulated", str(head.emulated).lower()),
+        ("emulated", "partly" if head.partly else str(head.emulated).lower()),
         *((fact.name.lower(), fact.value) for fact in head.bench),
         *((f"version {fact.name}", fact.value) for fact in head.versions),
         ("replay", head.replay),
@@ -88,10 +89,11 @@ def _properties(report: Report) -> str:
     return f"<properties>\n{lines}</properties>\n"
 
 
-def _case(case: Case) -> str:
+def _case(case: Case, *, partly: bool) -> str:
     name = case.key if case.attempt == 1 else f"{case.key} (attempt {case.attempt})"
     entries = [
-        ("gateway", case.gateway),
+        ("meter" if is_meter(case.gateway) else "gateway", case.gateway),
+        *([("emulated", str(case.emulated).lower())] if partly else []),
         *((f"parameter {fact.name}", fact.value) for fact in case.parameters),
         *(("verifies", clause) for clause in case.verifies),
         ("seed", case.seed),
@@ -125,7 +127,9 @@ def _not_tested(report: Report) -> Iterable[str]:
         for scenario, gateways in record.scenarios:
             for gateway in gateways:
                 name = f"{scenario}[{gateway}]" if gateway else scenario
-                yield _testcase(name, _NOT_TESTED, 0.0, outcome, [("gateway", gateway)])
+                yield _testcase(
+                    name, _NOT_TESTED, 0.0, outcome, [("meter" if is_meter(gateway) else "gateway", gateway)]
+                )
 
 
 def _testcase(name: str, suite: str, seconds: float, outcome: str, entries: list[tuple[str, str]]) -> str:

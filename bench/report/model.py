@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from bench.report.devices import Words
 from bench.verdict import Verdict
 
 
@@ -86,9 +87,10 @@ class Head:
     Attributes:
         title: of the report.
         number: the run's id; the report's identification on every page.
-        emulated: the gateway was an emulation, so this is no test result.
+        emulated: a device under test was an emulation, so this is no test result of it.
+        partly: only some of them were, and their cases say so.
         complete: False while the run was not brought to its end.
-        gateway: what the bench file says of it.
+        gateway: what the bench file says of it; empty when no gateway was tested.
         stated: what the laboratory stated, such as item and customer.
         replay: the command that repeats the run.
     """
@@ -96,6 +98,7 @@ class Head:
     title: str
     number: str
     emulated: bool
+    partly: bool
     complete: bool
     started: datetime | None
     finished: datetime | None
@@ -129,7 +132,7 @@ class FirstTrouble:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """Counts of one suite on one gateway type, without the statuses that did not occur."""
+    """Counts of one suite on one device type, without the statuses that did not occur."""
 
     gateway: str
     counts: tuple[tuple[Status, int], ...]
@@ -151,7 +154,8 @@ class Summary:
         counts: every status that occurred, in the order of :class:`Status`.
         wall_s: wall seconds of all cases together.
         bench_s: bench seconds of all cases together.
-        gateways: column heads of the matrix.
+        gateways: column heads of the matrix: gateway types and meters.
+        words: what they are called.
     """
 
     counts: tuple[tuple[Status, int], ...]
@@ -159,6 +163,7 @@ class Summary:
     wall_s: float
     bench_s: float
     gateways: tuple[str, ...]
+    words: Words
     matrix: tuple[MatrixRow, ...]
     first: tuple[FirstTrouble, ...]
 
@@ -393,6 +398,8 @@ class Case:
         anchor: its name in links within the report; unique.
         attempt: 1, or higher when the same key was run again.
         suite: folder of its scenario.
+        gateway: type of the device under test, a gateway or a meter.
+        emulated: that device was an emulation.
         steps_left_out: number of steps that the table leaves out in its middle.
     """
 
@@ -407,6 +414,7 @@ class Case:
     verifies: tuple[str, ...]
     gateway: str
     gateway_name: str
+    emulated: bool
     parameters: tuple[Fact, ...]
     needs: tuple[str, ...]
     seed: str

@@ -100,6 +100,7 @@ class CaseRecord:
         verdict: None: the case was begun and never finished.
         damage: what could not be read of it, in words.
         broken: so much is damaged that its verdict is not known.
+        device_emulated: the device under test was an emulation; None: not recorded.
     """
 
     key: str
@@ -128,6 +129,7 @@ class CaseRecord:
     replay: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     broken: bool = False
+    device_emulated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class RunFolder:
     Attributes:
         path: the folder.
         finished: None while the run was not brought to its end.
-        emulated: the gateway was an emulation: no test result.
+        emulated: the gateway on the bench was an emulation: no test result; see `was_emulated`.
         time_base: virtual or real.
         stated: what the laboratory stated (laboratory, item, customer ...), by field.
         gateway: what the bench file says of the gateway, by field.
@@ -183,6 +185,16 @@ class RunFolder:
     interruptions: tuple[InterruptionRecord, ...] = ()
     stated: tuple[tuple[str, str], ...] = ()
     gateway: tuple[tuple[str, str], ...] = ()
+
+    def was_emulated(self, case: CaseRecord) -> bool:
+        """Whether the device of `case` was an emulation; a meter may be one where the gateway is none."""
+        return self.emulated if case.device_emulated is None else case.device_emulated
+
+    @property
+    def emulations(self) -> tuple[bool, bool]:
+        """Whether all devices under test were emulations, and whether some were."""
+        found = [self.was_emulated(case) for case in self.cases] or [self.emulated]
+        return all(found), any(found)
 
 
 def read_run_folder(path: Path | str) -> RunFolder:
@@ -262,6 +274,7 @@ def _read_case(folder: Path, entry: Json) -> CaseRecord:
         title=as_text(merged.get("title")),
         gateway=as_text(gateway.get("type")) or as_text(entry.get("gateway")),
         gateway_name=as_text(gateway.get("name")),
+        device_emulated=told if isinstance(told := gateway.get("emulated"), bool) else None,
         verdict=judged,
         reason=as_text(merged.get("reason")),
         purpose=as_text(merged.get("purpose")),

@@ -42,8 +42,11 @@ def closing_summary(run: RunFolder | Path | str) -> str:
     cases = "1 case" if len(run.cases) == 1 else f"{len(run.cases)} cases"
     lines.insert(0, f"{cases}, {span(bench_s)} of bench time in {span(wall_s)}")
     lines += _troubles(run.cases)
-    if run.emulated:
+    everything, something = run.emulations
+    if everything:
         lines.append("Emulated device: not a test result.")
+    elif something:
+        lines.append("Some devices were emulated: their cases are not test results.")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.products import ALL, DEVICES, METERS
+from bench.products import ALL, DEVICES, METER_TYPES, METERS
 from bench.scenario.mistakes import UnknownWord, did_you_mean, translate, unknown_word
 from bench.scenario.models import Scenario
 from bench.scenario.source import Path_, Source, fingerprint, read, regular
@@ -360,12 +360,35 @@ def _emulated_only(scenario: Scenario) -> tuple[str, Path_]:
     return "'options'", ("given", "gateway", "options")
 
 
+_AT_A_METER = frozenset({"service_adapter", "emulated_meter", "wired_lmn"})
+"""What a step may need where a meter is the device under test, on a bus without a gateway."""
+
+
+def _without_gateway(scenario: Scenario, source: Source) -> Iterator[UsageError]:
+    """What makes no sense where the device under test is a meter."""
+    if scenario.device is None:
+        return
+    kind = METER_TYPES[scenario.device]
+    for name, meter in scenario.given.meters.items():
+        if meter.type != kind:
+            place = source.place(("given", "meters", name, "type"))
+            yield UsageError(f"meter {name!r} is a {meter.type}, the device under test is a {kind}", place=place)
+    steps = [(("steps", index), step) for index, step in enumerate(scenario.steps)]
+    watched = [(("watch", index), watch.step) for index, watch in enumerate(scenario.watch)]
+    for path, step in (*steps, *watched):
+        if step.needs() - _AT_A_METER:
+            text = f"'{step.key}' is for gateways: this scenario is about a meter"
+            yield UsageError(text, place=source.place(path))
+
+
 def _check_steps(scenario: Scenario, gateway: str, source: Source) -> None:
     """What only the whole scenario can tell, and that `gateway` knows the events and states which are named for it."""
     from bench.config import check_options
 
     meant = scenario.model_copy(update={"gateways": (gateway,)})
-    errors = []
+    errors = list(_without_gateway(scenario, source))
+    if errors:  # the steps would look for a gateway that there is not
+        raise UsageErrors(errors)
     check_options(scenario.given.gateway.options, source, ("given", "gateway", "options"))
     for index, step in enumerate(scenario.steps):
         errors += [UsageError(text, place=source.place(("steps", index))) for text in step.check(meant)]

@@ -6,7 +6,7 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -44,7 +44,7 @@ def translate(
     Args:
         extra: keys that are known beside those of the model.
     """
-    for item in error.errors(include_url=False):
+    for item in one_of_each_union(error.errors(include_url=False), source.data):
         path, inner, step = _through_step(source.data, item["loc"])
         cause = item.get("ctx", {}).get("error")
         if isinstance(cause, UnknownWord):
@@ -53,6 +53,55 @@ def translate(
         else:
             known = known_keys(step or model, inner[:-1]) + (list(extra) if len(path) <= 1 else [])
             yield _plain(item, path, source, known)
+
+
+def one_of_each_union(items: Iterable[Any], data: Any) -> list[Any]:
+    """`items` with one mistake for each value that may be of several kinds.
+
+    Pydantic tells for each kind why the value is not of it, and puts the kind into the location, where nothing in the
+    file is called so. The one that found most right counts; where all fail at once, the value may be any of them.
+    """
+    told: list[Any] = []
+    unions: dict[Path_, list[Any]] = {}
+    for item in items:
+        path, is_union = _without_kinds(item, data)
+        if not is_union:
+            told.append(item)
+            continue
+        if path not in unions:
+            unions[path] = []
+            told.append(path)
+        unions[path].append(item)
+    return [_united(one, unions[one], data) if isinstance(one, tuple) else one for one in told]
+
+
+def _without_kinds(item: Any, data: Any) -> tuple[Path_, bool]:
+    """The value that may be of several kinds, when `item` speaks of one of them."""
+    value, location = data, item["loc"]
+    for depth, part in enumerate(location):
+        last = depth == len(location) - 1
+        if isinstance(value, dict) and (part in value or (last and item["type"] == "missing")):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            kind = isinstance(part, str) and (_KIND.match(part) is not None)
+            return location[:depth], kind
+    return location, False
+
+
+_KIND = re.compile(r"(?:str|int|float|bool|decimal|list|dict|tuple|set|is-instance|function|constrained|literal)\b")
+"""How the kinds are called of which a value may be one."""
+
+
+def _united(path: Path_, items: list[Any], data: Any) -> Any:
+    deepest = max(items, key=lambda item: len(item["loc"]))
+    if len(deepest["loc"]) > len(path) + 1:
+        return {**deepest, "loc": (*path, *deepest["loc"][len(path) + 1 :])}
+    kinds = list(dict.fromkeys(_EXPECTED[item["type"]] for item in items if item["type"] in _EXPECTED))
+    if len(kinds) < 2:
+        return {**items[-1], "loc": path}
+    return {**items[0], "loc": path, "type": "one_of_kinds", "msg": f"{', '.join(kinds[:-1])} or {kinds[-1]}"}
 
 
 def _through_step(data: Any, location: Path_) -> tuple[Path_, Path_, type[BaseModel] | None]:
@@ -103,13 +152,44 @@ def _plain(item: Any, path: Path_, source: Source, known: list[str]) -> UsageErr
 def _in_words(item: Any) -> str:
     if str(item["type"]).startswith("datetime"):
         return f"{_written(item['input'])} is no instant: write it like 2026-01-05T00:07:30Z"
+    kind, value, bounds = item["type"], item["input"], item.get("ctx", {})
+    if kind == "one_of_kinds":
+        return f"it must be {item['msg']}, not {_written(value)}"
+    if kind in _EXPECTED:
+        return f"it must be {_EXPECTED[kind]}, not {_written(value)}"
+    if kind in _BOUNDS:
+        return f"it must be {_BOUNDS[kind].format(**bounds)}, not {_written(value)}"
+    if kind in _SIZES:
+        least, what = _SIZES[kind]
+        size = bounds["min_length" if least else "max_length"]
+        plural = what if size != 1 else {"entries": "entry", "characters": "character"}[what]
+        return f"it must have {'at least' if least else 'at most'} {size} {plural}, not {len(value)}"
     message: str = item["msg"]
     message = message.replace("Input should be", "it must be").replace("a valid ", "a ")
-    message = _PROGRAMMERS.sub("a mapping of keys to values", message)
-    return f"{message[0].lower()}{message[1:]}, not {_written(item['input'])}"
+    return f"{message[0].lower()}{message[1:]}, not {_written(value)}"
 
 
-_PROGRAMMERS = re.compile(r"a dictionary( or (an )?instance of \w+)?")
+_EXPECTED = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type", "decimal_parsing", "decimal_type", "finite_number"), "a number"),
+    **dict.fromkeys(("string_type", "string_unicode"), "a text"),
+    **dict.fromkeys(("list_type", "tuple_type", "set_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a mapping of keys to values"),
+}
+"""Kind of mistake -> what would be right."""
+_BOUNDS = {
+    "greater_than_equal": "{ge} or more",
+    "greater_than": "more than {gt}",
+    "less_than_equal": "{le} or less",
+    "less_than": "less than {lt}",
+}
+_SIZES = {
+    "too_short": (True, "entries"),
+    "too_long": (False, "entries"),
+    "string_too_short": (True, "characters"),
+    "string_too_long": (False, "characters"),
+}
 _ENDLESS = re.compile(r"[^\s]{61,}")
 
 
@@ -167,6 +247,12 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
             if found is not None:
                 return found
     return None
+
+
+def wrong_option(item: Any) -> UsageError:
+    """The mistake in the value of an option on the command line that is called like the field."""
+    name = f"--{item['loc'][0]}: " if item["loc"] else ""
+    return UsageError(name + (str(item["ctx"]["error"]) if item["type"] == "value_error" else _in_words(item)))
 
 
 def unknown_option(error: UnknownWord) -> UsageError:

@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from bench.products import ALL, METERS
 from bench.quantity import POWER, Duration, parse
 from bench.scenario.mistakes import UnknownWord
+from bench.scenario.radio_models import GivenAir, GivenRadioMeter
+from bench.scenario.smarty_models import FirmwareCheck, FirmwareVersion, GivenEntry
 from bench.steps import REGISTRY, Step
 from bench.steps.base import ExpectingStep
 from bench.written import Written
@@ -22,6 +24,7 @@ CAPABILITIES = {
     "power": "the mains can be switched",
     "leds": "the four LEDs are seen",
     "wired_lmn": "meters can be played on the wired metrological bus",
+    "wireless_lmn": "meters can be played on the air",
     "time_server": "the gateway takes its time from the bench",
     "patch_field": "the gateway's Ethernet sockets end in a patch field",
     "back_office": "the bench acts as the gateway's administrator",
@@ -71,8 +74,12 @@ class GivenMeter(Written):
         security: ``tls``: it is paired and read through TLS; ``clear``: it is read in the clear (a replay always is).
         key: its initial key, 32 hex digits; made from its id unless given.
         key_in_profile: the initial key that the gateway is told, when that is another one.
-        suite: cipher suite that it takes, as C023.
+        suite: cipher suite that it prefers, as C023; it takes all of the LMN's.
         log_capacity: entries that fit into the update log of an emulated SMARTY BZ-PLUS v2.
+        update_log: entries that are in it from the begin, signed by the meter.
+        firmware: version that runs in it from the begin; unless given, that of the last success in `update_log`.
+        firmware_crc: check of that firmware, as ``0x564c``.
+        allow_downgrade: it takes lower versions too.
         label_key: public key on the type plate of a real one, 128 hex digits.
     """
 
@@ -91,12 +98,22 @@ class GivenMeter(Written):
     key_in_profile: str | None = None
     suite: Literal["C023", "C024", "C02B", "C02C"] = "C023"
     log_capacity: int | None = Field(default=None, ge=1, le=1000)
+    update_log: tuple[GivenEntry, ...] = Field(default=(), max_length=1000)
+    firmware: FirmwareVersion | None = None
+    firmware_crc: FirmwareCheck | None = None
+    allow_downgrade: bool | None = None
     label_key: str | None = None
 
     @property
     def secured(self) -> bool:
         """Whether the meter takes part in pairing and TLS."""
         return (self.security or DEFAULT_SECURITY) == "tls" and self.type != "replay"
+
+    @property
+    def made_up(self) -> tuple[str, ...]:
+        """What is said of its update log and firmware that only an emulated meter can be made to have."""
+        words = ("log_capacity", "update_log", "firmware", "firmware_crc", "allow_downgrade")
+        return tuple(name for name in words if getattr(self, name) not in (None, ()))
 
     @field_validator("key", "key_in_profile")
     @classmethod
@@ -141,12 +158,16 @@ class GivenMeter(Written):
             raise ValueError("a meter of type replay needs a 'dump', and no other type has one")
         if self.type != "replay" and self.id is None:
             raise ValueError("the meter needs an 'id', such as 1SAG0021061001")
-        if self.type != "smarty_bz_plus_v2" and (self.log_capacity is not None or self.label_key is not None):
+        if self.type != "smarty_bz_plus_v2" and (self.made_up or self.label_key is not None):
             raise ValueError("only a smarty_bz_plus_v2 has an update log")
+        if self.log_capacity is not None and len(self.update_log) > self.log_capacity:
+            raise ValueError(f"{len(self.update_log)} entries do not fit into a log for {self.log_capacity}")
         if self.type == "replay" and self.security == "tls":
             raise ValueError("a recording is replayed in the clear: leave 'security' away")
         if not self.secured and (self.key is not None or self.key_in_profile is not None):
             raise ValueError("only a meter with 'security: tls' has a key")
+        if not self.secured and "suite" in self.model_fields_set:
+            raise ValueError("only a meter with 'security: tls' has a 'suite'")
         if self.type == "replay" and (self.registers or self.load is not None):
             raise ValueError("a replay meter has the registers of its dump: leave 'registers' and 'load' away")
         return self
@@ -165,12 +186,16 @@ class Given(Written):
         time: instant at which the scenario begins (virtual time only).
         gateway: the gateway.
         meters: name -> wired meter.
+        radio_meters: name -> meter on the air.
+        air: what lies between them and the gateway.
         time_server: the bench's time server.
     """
 
     time: datetime | None = None
     gateway: GivenGateway = GivenGateway()
     meters: dict[str, GivenMeter] = Field(default_factory=dict)
+    radio_meters: dict[str, GivenRadioMeter] = Field(default_factory=dict)
+    air: GivenAir = GivenAir()
     time_server: GivenTimeServer = GivenTimeServer()
 
     @field_validator("meters")
@@ -184,6 +209,20 @@ class Given(Written):
             if other != name:
                 raise ValueError(f"{name!r} and {other!r} have the same id {meter.id}: each meter has its own")
         return value
+
+    @model_validator(mode="after")
+    def _names_apart(self) -> Given:
+        both = sorted(set(self.meters) & set(self.radio_meters))
+        if both:
+            raise ValueError(f"{both[0]!r} stands under meters and under radio_meters: each meter has its own name")
+        first: dict[str, str] = {}
+        for name, meter in self.radio_meters.items():
+            other = first.setdefault(meter.id.upper(), name)
+            if other != name:
+                raise ValueError(f"{name!r} and {other!r} have the same id {meter.id}: each meter has its own")
+        if (self.air.other_meters or self.air.loss or self.air.duplicates) and not self.radio_meters:
+            raise ValueError("'air' says something of radio meters, and none is given")
+        return self
 
     @field_validator("time")
     @classmethod
@@ -327,12 +366,16 @@ class Scenario(Written):
         needs = set(self.needs)
         for step in (*self.steps, *(watch.step for watch in self.watch)):
             needs |= step.needs()
-        if self.given.meters:
+        if self.given.meters and self.device is None:
             needs.add("wired_lmn")
+        if self.device is not None and any(meter.made_up for meter in self.given.meters.values()):
+            needs.add("emulated_meter")
+        if self.given.radio_meters:
+            needs.add("wireless_lmn")
         if self.given.gateway.options:
             needs.add("emulated")
-        if self.given.gateway.lifecycle == "delivered" or any(
-            meter.registration_period is not None for meter in self.given.meters.values()
-        ):
+        wired = [meter.registration_period for meter in self.given.meters.values()]
+        radio = [meter.registration_period for meter in self.given.radio_meters.values()]
+        if self.given.gateway.lifecycle == "delivered" or any(period is not None for period in (*wired, *radio)):
             needs.add("back_office")  # on a real gateway the administrator sees to it
         return frozenset(needs)

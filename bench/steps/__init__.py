@@ -1,6 +1,6 @@
 """The vocabulary of the scenario language, one file per theme; importing this package registers all of it."""
 
-from bench.steps import gateway, leds, lmn, logs, meters, power, reference, service, time, values
+from bench.steps import gateway, leds, lmn, logs, meters, power, radio, reference, service, time, values
 from bench.steps.base import REGISTRY, Step
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "logs",
     "meters",
     "power",
+    "radio",
     "reference",
     "service",
     "time",

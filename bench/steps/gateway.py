@@ -14,7 +14,7 @@ from bench.quantity import Duration, text_of
 from bench.records import BOOKS
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
-from bench.steps.leds import MeaningShown
+from bench.steps.led_looks import MeaningShown
 from bench.verdict import Verdict
 from devices.errors import BenchError
 from devices.maintenance import Refused

@@ -315,6 +315,8 @@ class BackOfficeStep(Step):
         return self
 
     def check(self, scenario: Scenario) -> list[str]:
+        if self.meter in scenario.given.radio_meters:
+            return ["a radio meter has no crypto reset"] if self.crypto_reset else []
         return unknown_meter(self.meter, scenario)
 
     def sentence(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from bench.expect import Outcome
 from bench.quantity import Duration, text_of
+from bench.scenario.smarty_models import FirmwareCheck
 from bench.steps.base import Step
 from bench.steps.counting import Counted
 from bench.steps.lmn import unknown_meter
@@ -84,6 +85,7 @@ class LastEntry(Written):
 
     event: Literal["succeeded", "failed"]
     version: str | None = None
+    crc: FirmwareCheck | None = None
 
 
 class UpdateLogStep(Step):
@@ -135,6 +137,7 @@ class UpdateLogStep(Step):
             wanted.append(f"it is {'' if self.full else 'not '}full")
         if self.last is not None:
             version = f" with version {self.last.version}" if self.last.version else ""
+            version += "" if self.last.crc is None else f" with CRC 0x{self.last.crc:04x}"
             wanted.append(f"its newest entry is an update that {self.last.event}{version}")
         if self.status is not None:
             wanted.append(f"the signature of the status is {self.status.upper()}")
@@ -163,13 +166,13 @@ class UpdateLogStep(Step):
             firmware = await client.firmware()
         bench.keep(self.meter, log)
         rig.assume(
-            "update log: signed octets",
+            "SMARTY BZ-PLUS v2: signed octets",
             "UL1S and UL1E with server id, big-endian",
             "lmn-wired 5.6",
             "no document says what the maker's meters sign",
         )
-        label = {"skipped": None, "compared": rig.label_key(self.meter), "other": _another(rig.label_key(self.meter))}
-        checks = check_log(log, label[self.label])
+        label = None if self.label == "skipped" else rig.label_key(self.meter)
+        checks = check_log(log, _another(label) if label is not None and self.label == "other" else label)
         seen = _shown(log, checks)
         wrong = self._wrong(log, checks, firmware)
         expected = ", ".join(self._wanted())
@@ -183,7 +186,7 @@ class UpdateLogStep(Step):
 
         wrong = []
         if self.count is not None and len(log.entries) not in self.count:
-            wrong.append(f"the log holds {len(log.entries)} entries")
+            wrong.append(f"the log holds {_entries(len(log.entries))}")
         if self.full is not None and log.status.full != self.full:
             wrong.append(f"the log is {'' if log.status.full else 'not '}full")
         if self.status is not None and checks.status.value != self.status:
@@ -198,6 +201,8 @@ class UpdateLogStep(Step):
                 wrong.append("the newest entry is " + ("missing" if newest is None else newest.event.name.lower()))
             elif self.last.version is not None and newest.version != self.last.version.replace("n.A.", ""):
                 wrong.append(f"the newest entry has version {newest.version or 'n.A.'}")
+            elif self.last.crc is not None and newest.crc != self.last.crc:
+                wrong.append(f"the newest entry has CRC 0x{newest.crc:04x}")
         if self.consistent is not None:
             found = [one for one in findings(log.status, log.entries, firmware) if not one.notice]
             if bool(found) == self.consistent:
@@ -216,9 +221,13 @@ def _another(key: bytes) -> bytes:
     return example
 
 
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 def _shown(log: UpdateLog, checks: LogChecks) -> str:
     return (
-        f"{len(log.entries)} entries{', full' if log.status.full else ''}; key {checks.key.value}, "
+        f"{_entries(len(log.entries))}{', full' if log.status.full else ''}; key {checks.key.value}, "
         f"status {checks.status.value}, entries {checks.entries.value}: {checks.trust.value}"
     )
 
@@ -229,11 +238,13 @@ class Image(Written):
     Attributes:
         version: such as V2.1.
         defect: what is wrong with it.
+        crc: its check, as ``0x4751`` of the maker's example; unless told, whatever it comes to.
         size: octets of the firmware in it.
     """
 
     version: str
     defect: Defect | None = None
+    crc: FirmwareCheck | None = None
     size: int = Field(default=4096, ge=1, le=1_000_000)
 
 
@@ -241,14 +252,27 @@ class Cut(Written):
     """A cut of the meter's supply in the midst of the update.
 
     Attributes:
-        at: during which part of it.
+        at: during which part of it; ``logging``: when the new firmware is what boots, before its entry is in the log.
         after: so long after that part began.
         length: for so long (written ``for``).
     """
 
-    at: Literal["transfer", "checking", "confirm", "installing"]
+    at: Literal["transfer", "checking", "confirm", "installing", "logging"]
     after: Duration = Field(default="0 s", validate_default=True)
     length: Duration = Field(default="5 s", alias="for", validate_default=True)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Cut:
+        if self.at == "logging" and self.after:
+            raise ValueError("a cut at 'logging' has no 'after': an instant later the entry is there")
+        return self
+
+    @property
+    def when(self) -> str:
+        """In words."""
+        if self.at == "logging":
+            return "between the switch to the new firmware and its log entry"
+        return f"{text_of(self.after)} into {self.at}"
 
 
 RESULTS = {
@@ -304,7 +328,7 @@ class UpdateMeterStep(Step):
 
     def sentence(self) -> str:
         defect = "" if self.image.defect is None else f", {_DEFECTS[self.image.defect]}"
-        cut = "" if self.cut is None else f", whose supply fails {text_of(self.cut.after)} into {self.cut.at}"
+        cut = "" if self.cut is None else f", whose supply fails {self.cut.when}"
         answer = ", and say no to its activation" if self.answer == "no" else ""
         check = f" ({self.failed_check})" if self.failed_check else ""
         result = RESULTS[self.result]

@@ -10,17 +10,30 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.expect import Look, Truth
 from bench.flow import Load, energy, read_load
-from bench.quantity import ENERGY, parse, text_of
-from bench.steps.leds import look_at_meanings
+from bench.quantity import ENERGY, POWER, Kind, parse, text_of
+from bench.scenario.radio_models import GivenRadioMeter
+from bench.steps.led_looks import look_at_meanings
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
     from bench.rig import Rig
+    from bench.scenario.models import GivenMeter
 
+ELECTRICITY: Final = 1
+"""Medium in value group A of an OBIS code."""
 POLL_S = 5.0
 """Seconds between two readings of the stored values while something is waited for."""
 
-MARKS: Final = {"fatal": 8, "time_invalid": 9, "warning": 12, "missing": 13, "tampered": 14}
+MARKS: Final = {
+    "not_for_billing": 1,
+    "fatal": 8,
+    "time_invalid": 9,
+    "warning": 12,
+    "missing": 13,
+    "tampered": 14,
+    "radio_error": 15,
+    "radio": 17,
+}
 """Mark -> its bit in the gateway word of the status (wan-core 7.3)."""
 
 METER_MARKS: Final = {"meter_fatal": 17}
@@ -30,6 +43,8 @@ WINDOW_SHARE: Final = 0.01
 """How late after its instant a value may be read, as a share of the registration period (wan-core 7.4)."""
 LATENCY_S: Final = 2.0
 """How old a value may be when the gateway has it (wan-core 7.4)."""
+RADIO_LATENCY: Final = timedelta(minutes=15)
+"""How old a value may be when it comes by radio, where telegrams may get lost meanwhile (assumed)."""
 CLOCK_S: Final = 0.1
 """How far a synchronised gateway's clock may be from the bench's (assumed)."""
 
@@ -93,7 +108,8 @@ class OnGrid:
         if len(instants) < 2:
             return Look(Truth.NO, f"one instant only, {instants[0]}", again)
         late = rig.clock.now() - _instant(instants[-1])
-        if late <= self.period * (1 + WINDOW_SHARE) + timedelta(seconds=LATENCY_S + CLOCK_S):
+        allowed = RADIO_LATENCY if self.meter in rig.radio_meters else timedelta(seconds=LATENCY_S + CLOCK_S)
+        if late <= self.period * (1 + WINDOW_SHARE) + allowed:
             return Look(Truth.YES, seen, again)
         rest = not_storing(rig)
         if rest.truth is Truth.NO:
@@ -157,21 +173,32 @@ class FollowsLoad:
         again = rig.clock.seconds() + POLL_S
         if not rows:
             return Look(Truth.NO, "no value stored", again)
-        load = read_load(rig.meters[self.meter].given.load)
+        given = rig.given_meter(self.meter)
+        amount, rate = kinds_of(given)
+        load = read_load(given.load, rate)
         for row in rows:
             captured = _instant(row["capture_time"])
             least = self.flowed(rig, load, captured - timedelta(seconds=LATENCY_S + CLOCK_S))
             most = self.flowed(rig, load, captured + timedelta(seconds=CLOCK_S))
-            if row["unit"] != ENERGY.base or not least <= Decimal(row["value"]) <= most:
-                seen = f"{row['value']} {row['unit']} of {row['capture_time']}, {least} to {most} Wh have flowed"
+            value = Decimal(row["value"])
+            if isinstance(given, GivenRadioMeter):
+                least -= Decimal(1).scaleb(row["scaler"] or 0)  # telegrams carry whole steps
+            if row["unit"] != amount.base or not least <= value <= most:
+                flowed = f"{least} to {most} {amount.base} have flowed"
+                seen = f"{row['value']} {row['unit']} of {row['capture_time']}, {flowed}"
                 return Look(Truth.NO, seen, again)
-        return Look(Truth.YES, f"{len(rows)} values, the last {rows[-1]['value']} Wh", again)
+        return Look(Truth.YES, f"{len(rows)} values, the last {rows[-1]['value']} {amount.base}", again)
 
     def flowed(self, rig: Rig, load: Load, at: datetime) -> Decimal:
-        """What the register shows at an instant, in Wh to the milliwatt-hour, rounded down."""
-        given = rig.meters[self.meter].given
+        """What the register shows at an instant, in Wh or m3 to the thousandth, rounded down."""
+        given = rig.given_meter(self.meter)
         code = parse_obis(self.register)
         drawn, fed = energy(load, rig.clock.start, max(at, rig.clock.start))
         start = next(text for name, text in given.registers.items() if parse_obis(name) == code)
-        moved = drawn if code[2] == 1 else fed
-        return Decimal(int(parse(start, ENERGY) * 1000) + floor(moved * 1000)).scaleb(-3)
+        moved = fed if code[0] == ELECTRICITY and code[2] == 2 else drawn
+        return Decimal(int(parse(start, kinds_of(given)[0]) * 1000) + floor(moved * 1000)).scaleb(-3)
+
+
+def kinds_of(given: GivenMeter | GivenRadioMeter) -> tuple[Kind, Kind]:
+    """What the registers of a meter count, and what its load is."""
+    return (given.amount, given.rate) if isinstance(given, GivenRadioMeter) else (ENERGY, POWER)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
 from bench.flow import read_load
-from bench.quantity import ENERGY, POWER, Duration, Kind, parse, text_of
+from bench.quantity import ENERGY, POWER, VOLUME, Duration, Kind, parse, text_of
 from bench.recorded import agreement
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 POLL_S = 5.0
 """Seconds between two readings of the stored values while something is waited for."""
-Mark = Literal["fatal", "time_invalid", "warning", "tampered", "meter_fatal"]
+Mark = Literal["fatal", "time_invalid", "warning", "tampered", "meter_fatal", "radio_error", "not_for_billing", "radio"]
 """What the status of a value may say of it (wan-core 7.3)."""
 
 
@@ -192,21 +193,22 @@ class ValuesStep(ExpectingStep):
 
     def _bounds(self) -> tuple[Decimal, Decimal, str]:
         texts = self.between or (self.equals or "", self.equals or "")
-        kind = ENERGY if _is(texts[0], ENERGY) else POWER
+        kind = next((one for one in (ENERGY, VOLUME) if _is(texts[0], one)), POWER)
         return parse(texts[0], kind), parse(texts[1], kind), kind.base
 
     def check(self, scenario: Scenario) -> list[str]:
-        problems = unknown_meter(self.meter, scenario)
+        radio = scenario.given.radio_meters.get(self.meter)
+        problems = [] if radio is not None else unknown_meter(self.meter, scenario)
         if problems or self.agree_with is None:
             return problems
-        given = scenario.given.meters[self.meter]
-        if self.agree_with == "recording" and given.dump is None:
+        given = scenario.given.meters[self.meter] if radio is None else radio
+        if self.agree_with == "recording" and getattr(given, "dump", None) is None:
             problems.append(f"meter {self.meter!r} replays no dump, so there is nothing to agree with")
         if self.agree_with == "load" and (self.obis not in given.registers or given.load is None):
             problems.append(f"meter {self.meter!r} has no 'load' and no start of register {self.obis}")
         if self.agree_with == "load" and not problems:
             try:
-                read_load(given.load)
+                read_load(given.load, POWER if radio is None else radio.rate)
             except UsageError as error:
                 problems.append(str(error))
         return problems
@@ -267,7 +269,7 @@ class RememberStep(Step):
 
     Attributes:
         meter: name under ``given.meters``.
-        values_as: name to remember them by.
+        values_as: name to remember them by; several meters may share it.
         nothing_lost_since: name under which they were remembered.
     """
 
@@ -286,12 +288,16 @@ class RememberStep(Step):
         return self
 
     def check(self, scenario: Scenario) -> list[str]:
-        problems = unknown_meter(self.meter, scenario)
+        problems = [] if self.meter in scenario.given.radio_meters else unknown_meter(self.meter, scenario)
         name = self.nothing_lost_since
-        if name is not None and not any(
-            isinstance(step, RememberStep) and step.values_as == name for step in scenario.all_steps()
-        ):
+        if name is None:
+            return problems
+        before = takewhile(lambda step: step is not self, scenario.all_steps())
+        of = [step.meter for step in before if isinstance(step, RememberStep) and step.values_as == name]
+        if not of:
             problems.append(f"nothing was remembered as {name!r} before")
+        elif self.meter not in of:
+            problems.append(f"what was remembered as {name!r} before is of meter {of[-1]!r}, not of {self.meter!r}")
         return problems
 
     @property
@@ -307,9 +313,9 @@ class RememberStep(Step):
     async def run(self, rig: Rig) -> Outcome:
         rows = [row_key(row) for row in await rig.records.values(rig.meter_id(self.meter))]
         if self.values_as is not None:
-            rig.remembered[self.values_as] = rows
+            rig.remembered[self.values_as, self.meter] = rows
             return Outcome(Verdict.NONE, seen=f"{len(rows)} values")
-        before = rig.remembered[self.nothing_lost_since or ""]
+        before = rig.remembered[self.nothing_lost_since or "", self.meter]
         lost = [row for row in before if row not in set(rows)]
         expected = f"all {len(before)} values are still there, unchanged"
         if lost:

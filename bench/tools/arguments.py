@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.tools.radio_arguments import add_radio_tools
+
 if TYPE_CHECKING:
     from bench.tools.connection import Way
     from bench.tools.screen import Language, Screen
@@ -28,6 +30,7 @@ def add_tools(commands: _Commands) -> None:
     _update_meter(commands)
     _app_image(commands)
     _tariff(commands)
+    add_radio_tools(commands)
 
 
 def _tariff(commands: _Commands) -> None:
@@ -57,14 +60,42 @@ def _run_tariff(arguments: argparse.Namespace) -> int:
 
 def _command(commands: _Commands, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> Any:
     command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=TOOL_EPILOG)
-    command.set_defaults(command=run)
+    command.set_defaults(command=lambda arguments: _spoken(run, arguments))
     return command
 
 
+def _spoken(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Do what was asked; errors are told in the language that was asked for."""
+    from bench.verdict import EXIT_BENCH, EXIT_USAGE
+    from devices.errors import BenchError, DeviceError, UsageError
+
+    try:
+        return run(arguments)
+    except (UsageError, BenchError, DeviceError) as error:
+        german = getattr(arguments, "lang", "en") == "de"
+        if not german and not isinstance(error, DeviceError):
+            raise
+        sys.stdout.flush()
+        trouble = "Störung: " if isinstance(error, BenchError) else ""
+        for line in str(error).splitlines():
+            sys.stderr.write(f"smgw-bench: {trouble}{_translated(line) if german else line}\n")
+        if isinstance(error, UsageError):
+            return EXIT_USAGE
+        return EXIT_BENCH if isinstance(error, BenchError) else DEVICE_FAILED
+
+
+def _translated(line: str) -> str:
+    from bench.tools.german import in_german
+
+    return in_german(line)
+
+
 def _adapter_arguments(command: Any, what: str) -> None:
-    command.add_argument("--port", required=True, metavar="PORT", help=what)
+    command.add_argument("--port", required=True, type=_port, metavar="PORT", help=what)
     wires = command.add_argument_group("the adapter")
-    wires.add_argument("--baudrate", type=int, default=921_600, metavar="BD", help="bits per second (default: 921600)")
+    wires.add_argument(
+        "--baudrate", type=_baudrate, default=921_600, metavar="BD", help="bits per second (default: 921600)"
+    )
     wires.add_argument(
         "--direction",
         choices=("auto", "kernel", "rts"),
@@ -77,10 +108,16 @@ def _adapter_arguments(command: Any, what: str) -> None:
     wires.add_argument("--echo", action="store_true", help="the adapter hears itself: drop exactly what was sent")
 
 
+def _language_argument(command: Any, default: Language = "de") -> None:
+    command.add_argument(
+        "--lang", "--language", choices=("de", "en"), default=default, help=f"language (default: {default})"
+    )
+
+
 def _way_arguments(command: Any) -> None:
     _adapter_arguments(command, "adapter (best by /dev/serial/by-id), pseudo-terminal, or 'emulated'")
-    command.add_argument("--id", metavar="ID", help="device number or server id, when several meters answer")
-    command.add_argument("--address", type=_hex_octet, metavar="HEX", help="HDLC address, when several meters answer")
+    command.add_argument("--id", type=_id, metavar="ID", help="device number or server id, when several meters answer")
+    command.add_argument("--address", type=_address, metavar="HEX", help="HDLC address, when several meters answer")
     command.add_argument("--sap", type=_hex_octet, default=0x70, metavar="HEX", help="Frame-SAP (default: 70)")
     command.add_argument(
         "--frame-size", type=_frame_size, default=1024, metavar="N", help="octets of information (default: 1024)"
@@ -88,7 +125,7 @@ def _way_arguments(command: Any) -> None:
     command.add_argument(
         "--state", type=Path, metavar="DIR", help="with --port emulated: where the meter keeps its log"
     )
-    command.add_argument("--lang", choices=("de", "en"), default="de", help="language (default: de)")
+    _language_argument(command)
     command.add_argument("--expert", action="store_true", help="show every frame in the end")
 
 
@@ -97,10 +134,13 @@ def _meter(commands: _Commands) -> None:
     _adapter_arguments(command, "adapter (best by /dev/serial/by-id), or 'pty' for a new pseudo-terminal")
     command.add_argument("--meters", type=Path, metavar="FILE", help="YAML file: meters: {name: {id: ..., load: ...}}")
     command.add_argument("--type", choices=("base_meter", "smarty_bz_plus_v2"), help="a single meter of this type")
-    command.add_argument("--id", metavar="ID", help="its device number or server id (default: 1SAG0021061001)")
+    command.add_argument(
+        "--id", type=_id, metavar="ID", help="its device number or server id (default: 1SAG0021061001)"
+    )
     command.add_argument("--load", metavar="LOAD", help="its load, such as '500 W' or a CSV file")
     command.add_argument("--state", type=Path, metavar="DIR", help="where log, keys and counters survive a restart")
     command.add_argument("--seed", type=int, metavar="N", help="of what the meters draw (default: the system's)")
+    _language_argument(command, "en")
 
 
 def _updatelog(commands: _Commands) -> None:
@@ -126,7 +166,7 @@ def _updatelog(commands: _Commands) -> None:
         key = one.add_mutually_exclusive_group()
         key.add_argument("--key", metavar="HEX", help="public key on the type plate")
         key.add_argument("--scan", metavar="TEXT", help="2D code of the type plate as scanned")
-        one.add_argument("--lang", choices=("de", "en"), default="de", help="language (default: de)")
+        _language_argument(one)
 
 
 def _update_meter(commands: _Commands) -> None:
@@ -165,8 +205,8 @@ def _run_meter(arguments: argparse.Namespace) -> int:
         arguments.state,
         arguments.seed,
     )
-    screen = _screen("en")
-    return _run(lambda clock: serve(clock, options, screen))
+    screen = _screen(arguments.lang)
+    return run_in_real_time(lambda clock: serve(clock, options, screen))
 
 
 def _run_read(arguments: argparse.Namespace) -> int:
@@ -184,7 +224,7 @@ def _run_read(arguments: argparse.Namespace) -> int:
         arguments.json,
     )
     way, screen = _way(arguments), _screen(arguments.lang, quiet=arguments.json)
-    return _run(lambda clock: read(clock, way, options, screen))
+    return run_in_real_time(lambda clock: read(clock, way, options, screen))
 
 
 def _run_verify(arguments: argparse.Namespace) -> int:
@@ -207,7 +247,7 @@ def _run_update(arguments: argparse.Namespace) -> int:
         arguments.image, arguments.yes, arguments.allow_downgrade, arguments.unchecked, arguments.expert
     )
     way, screen = _way(arguments, allow_downgrade=arguments.allow_downgrade), _screen(arguments.lang)
-    return _run(lambda clock: update(clock, way, options, screen))
+    return run_in_real_time(lambda clock: update(clock, way, options, screen))
 
 
 def _run_build(arguments: argparse.Namespace) -> int:
@@ -224,13 +264,12 @@ def _run_build(arguments: argparse.Namespace) -> int:
     )
 
 
-def _run(work: Callable[[Clock], Coroutine[Any, Any, int]]) -> int:
-    """Do `work` in real time; what the meter does wrong is a line and an exit code. SIGTERM counts as Ctrl-C."""
+def run_in_real_time(work: Callable[[Clock], Coroutine[Any, Any, int]]) -> int:
+    """Do `work` in real time. SIGTERM counts as Ctrl-C."""
     import asyncio
     import signal
 
     from devices.clock import Clock, run
-    from devices.errors import DeviceError
 
     async def main() -> int:
         return await work(Clock(asyncio.get_running_loop()))
@@ -238,10 +277,6 @@ def _run(work: Callable[[Clock], Coroutine[Any, Any, int]]) -> int:
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         return run(main(), virtual=False)
-    except DeviceError as error:
-        sys.stdout.flush()
-        sys.stderr.write(f"smgw-bench: {error}\n")
-        return DEVICE_FAILED
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -262,8 +297,10 @@ def _adapter(arguments: argparse.Namespace) -> AdapterSettings:
 
 def _way(arguments: argparse.Namespace, *, allow_downgrade: bool = False) -> Way:
     from bench.tools.connection import EMULATED, Way
+    from bench.tools.meter_state import check_state
     from devices.errors import UsageError
 
+    check_state(arguments.state)
     if arguments.state is not None and arguments.port != EMULATED:
         raise UsageError("--state is the memory of an emulated meter", hint="use it with --port emulated")
     return Way(
@@ -294,6 +331,38 @@ def _seconds(text: str) -> float:
     if not 0 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no time of 0 to 1000 ms")
     return value / 1000
+
+
+def _port(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("an empty name is no port")
+    return text
+
+
+def _baudrate(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 300 <= int(text) <= 4_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate of 300 to 4000000 Bd")
+    return int(text)
+
+
+def _id(text: str) -> str:
+    from bench.tools.connection import id_of
+    from devices.errors import UsageError
+
+    try:
+        id_of(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _address(text: str) -> int:
+    from devices.protocols.hdlc import FIRST_METER, LAST_METER
+
+    value = _hex_octet(text)
+    if not FIRST_METER <= value <= LAST_METER:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address of a meter: {FIRST_METER:02X} to {LAST_METER:02X}")
+    return value
 
 
 def _hex_octet(text: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ from devices.ports.serial import is_pseudo_terminal
 from devices.protocols.smarty_service import FRAME_SIZE, SELECTOR
 from devices.protocols.sml import SmlError
 from devices.protocols.sml.server_id import device_number, server_id
-from devices.rs485.adapter import AdapterSettings, adapter_notes, open_adapter
+from devices.rs485.adapter import AdapterPort, AdapterSettings, adapter_notes, open_adapter
 from devices.rs485.master import FoundMeter, LmnMaster, MeterSilent, NoMeter
 from devices.rs485.smarty_client import SmartyClient
 
@@ -102,6 +105,8 @@ async def at_meter(clock: Clock, way: Way, screen: Screen) -> AsyncIterator[AtMe
         port = await _open(clock, way, screen, stack)
         trace = Trace(clock)
         master = LmnMaster(clock, port)
+        if isinstance(port, AdapterPort):
+            port.on_spoilt_echo = master.troubles.append
         stack.callback(master.close)
         master.frames.on_frame = trace.frame
         screen.say("search", port=way.adapter.port)
@@ -115,6 +120,14 @@ async def at_meter(clock: Clock, way: Way, screen: Screen) -> AsyncIterator[AtMe
         yield AtMeter(clock, client, meter, trace, way.warning, master.troubles)
 
 
+def check_terminal(port: str) -> None:
+    """Raise UsageError for the terminal in which we run: it would be set up as a bus, and stay so."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no terminal, closed, none at all
+            if os.path.realpath(port) == os.path.realpath(os.ttyname(stream.fileno())):
+                raise UsageError(f"--port {port} is the terminal of this program itself")
+
+
 async def _open(clock: Clock, way: Way, screen: Screen, stack: AsyncExitStack) -> BytePort:
     if way.warning is not None:
         screen.say(way.warning)
@@ -126,6 +139,7 @@ async def _open(clock: Clock, way: Way, screen: Screen, stack: AsyncExitStack) -
         tool, key = demonstration(clock, way.state, stack, allow_downgrade=way.allow_downgrade)
         screen.say("plate", key=key.hex().upper())
         return tool
+    check_terminal(way.adapter.port)
     for note in adapter_notes(way.adapter.port):
         screen.say("note", text=note)
     port = open_adapter(clock, way.adapter)

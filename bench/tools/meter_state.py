@@ -6,7 +6,9 @@ signatures of its log will say so.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,14 +41,26 @@ class MeterState:
     def __init__(self, folder: Path, server_id: bytes) -> None:
         """The state in `folder` of the meter with this id; the folder is made.
 
-        Raises UsageError for a file that is no such state, BenchError for a folder that cannot be used.
+        Raises UsageError for a file that is no such state, BenchError for a folder that cannot be used or a meter
+        that another process plays from it.
         """
         self._path = folder / f"{server_id.hex()}.json"
+        self._lock = _locked(folder, self._path)
         self._meter: BaseMeter | None = None
         self._security: MeterSecurity | None = None
-        self._kept = self._read(server_id)
-        with self._understood():
-            self.second_index = int(self._kept["second_index"]) if self._kept else 0
+        try:
+            self._kept = self._read(server_id)
+            with self._understood():
+                self.second_index = _second_index(self._kept) if self._kept else 0
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Leave the file to others; may be called twice."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def attach(self, meter: BaseMeter, security: MeterSecurity | None) -> None:
         """Give `meter` what was kept, and keep its state from now on. Raises as the constructor."""
@@ -60,12 +74,13 @@ class MeterState:
 
     def _read(self, server_id: bytes) -> dict[str, Any]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             text = self._path.read_text("utf-8")
         except FileNotFoundError:
             return {}
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"{self._path} cannot be used: {error}") from error
+        except OSError as error:
+            raise BenchError(f"{self._path} cannot be used: {error.strerror}") from error
+        except UnicodeDecodeError:
+            text = ""
         with self._understood():
             value: dict[str, Any] = json.loads(text)
             if value["schema"] != SCHEMA or value["server_id"] != server_id.hex():
@@ -100,6 +115,36 @@ class MeterState:
         if self._security is not None:
             value["security"] = _security(self._security)
         write_json(self._path, value)
+
+
+def check_state(folder: Path | None) -> None:
+    """Raise UsageError for what cannot be the folder behind ``--state``, before anything is opened."""
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise UsageError(f"--state: {folder} is a file, a folder is wanted")
+
+
+def _locked(folder: Path, path: Path) -> int:
+    """A descriptor that keeps other processes away from `path`; the folder is made."""
+    lock = -1
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise BenchError(f"{path} is in use: another process plays this meter; end it or name another folder") from None
+    except OSError as error:
+        if lock >= 0:
+            os.close(lock)
+        raise BenchError(f"{folder} cannot be used: {error.strerror}") from error
+    return lock
+
+
+def _second_index(kept: dict[str, Any]) -> int:
+    value = int(kept["second_index"])
+    if not 0 <= value <= 0xFFFF_FFFF:
+        raise ValueError(f"no second index: {value}")
+    return value
 
 
 def _restore(meter: BaseMeter, kept: dict[str, Any]) -> None:

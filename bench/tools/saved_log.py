@@ -11,7 +11,7 @@ from devices.errors import Place, UsageError
 from devices.protocols.update_log import Check, LogChecks, Trust, UpdateLog
 from devices.protocols.update_log_file import LARGEST_FILE, SavedLog, UpdateLogTextError, parse_log
 from devices.protocols.update_log_text import Reading
-from devices.protocols.update_log_verify import Examination, examine
+from devices.protocols.update_log_verify import FIELD_WORDS, Examination, examine
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,12 @@ class LogFile:
         return (*signatures, *(("why_key",) if self.checks.key is Check.SKIPPED else ()))
 
     def reading(self) -> Reading:
-        """As it is printed, with the checks done here. Raises UsageError without a reading time in the file."""
+        """As it is printed, with the checks done here. Raises UsageError for a log that is incomplete."""
         saved = self.saved
+        if saved.incomplete:
+            lack = saved.incomplete[0]
+            problem = f"{FIELD_WORDS[lack.field][1]} has {lack.digits} hexadecimal digits instead of {lack.wanted}"
+            raise UsageError(problem, place=Place(self.file, lack.line), hint="it can be verified, but not printed")
         try:
             at = datetime.fromisoformat(saved.read_at)
         except ValueError:

@@ -44,15 +44,15 @@ class Screen:
         """
         self.language: Language = language
         self._out = out or sys.stdout
-        self._keyboard = keyboard or sys.stdin
+        self._keyboard: TextIO | None = keyboard or sys.stdin  # None where it was closed, as by <&-
         self._quiet = quiet
 
     @property
     def interactive(self) -> bool:
         """Whether somebody can be asked."""
-        return not self._quiet and self._out.isatty() and self._keyboard.isatty()
+        return not self._quiet and self._out.isatty() and self._keyboard is not None and self._keyboard.isatty()
 
-    def say(self, name: str, **values: object) -> None:
+    def say(self, name: str, /, **values: object) -> None:
         """A sentence of WORDS."""
         self.line(self.word(name, **values))
 
@@ -62,13 +62,15 @@ class Screen:
             self._out.write(text.rstrip("\n") + "\n")
             self._out.flush()
 
-    def word(self, name: str, **values: object) -> str:
+    def word(self, name: str, /, **values: object) -> str:
         """A sentence of WORDS in the language of this screen."""
         text = WORDS[name][0 if self.language == "de" else 1]
         return text.format(**values) if values else text
 
     async def ask(self, clock: Clock, prompt: str, within_s: float) -> str | None:
         """A line from the keyboard without its end; None when none came in time or the keyboard is gone."""
+        if self._keyboard is None:
+            return None
         self._out.write(prompt + " ")
         self._out.flush()
         loop = asyncio.get_running_loop()

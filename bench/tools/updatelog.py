@@ -298,6 +298,10 @@ def _log_file_json(seen: LogFile) -> dict[str, Any]:
             {"topic": point.topic, "result": point.check.value, "reason": point.reason(german=False)}
             for point in seen.examination.points
         ],
+        "incomplete": [
+            {"field": one.field, "line": one.line, "digits": one.digits, "wanted": one.wanted}
+            for one in saved.incomplete
+        ],
         "claims": {name: None if check is None else check.value for name, check in claims.items()},
     }
 

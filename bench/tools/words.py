@@ -1,9 +1,11 @@
-"""What the tools for the SMARTY BZ-PLUS v2 say, in German and English."""
+"""What the tools for meters say, in German and English; those for radio meters have a file of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+from bench.tools.radio_words import RADIO_WORDS
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "emulated": (
@@ -105,5 +107,64 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Die Prüfergebnisse oben stammen von diesem Programm, nicht aus der Datei",
         "the results above are those of this program, not of the file",
     ),
+    "bus_pty": (
+        "Bus: {path} (Pseudo-Terminal, {baudrate} Bd)",
+        "bus: {path} (pseudo-terminal, {baudrate} Bd)",
+    ),
+    "bus_adapter": (
+        "Bus: {port} ({baudrate} Bd, Richtung {direction})",
+        "bus: {port} ({baudrate} Bd, direction {direction})",
+    ),
+    "running": ("läuft; Strg-C beendet", "running; Ctrl-C ends it"),
+    "ended": ("beendet", "ended"),
+    "introduced": (
+        "{name}: {number}, Server-Id {server_id}, {what}",
+        "{name}: {number}, server id {server_id}, {what}",
+    ),
+    "initial_key": ("{name}: Initialschlüssel {key}", "{name}: initial key {key}"),
+    "public_key_of": ("{name}: Public-Key {key}", "{name}: public key {key}"),
+    "kind_base_meter": ("FNN-Basiszähler irgendeines Herstellers", "FNN base meter of any maker"),
+    "kind_replay": ("spielt den Mitschnitt eines echten Zählers ab", "plays a dump of a real meter"),
+    "kind_noise": ("spielt Oktette ohne SML ab, also Rauschen", "plays octets without SML, which is noise"),
+    "kind_smarty_bz_plus_v2": (
+        "SMARTY BZ-PLUS v2 mit Firmware {firmware}",
+        "SMARTY BZ-PLUS v2 with firmware {firmware}",
+    ),
+    "selector_1": ("TLS", "TLS"),
+    "selector_3": ("SML im Klartext", "clear SML"),
+    "selector_6": ("SYM", "SYM"),
+    "selector_112": ("Dienstprotokoll", "service protocol"),
+    "selector_other": ("Selektor {number}", "selector {number}"),
+    "event_addressed_listed": ("hat Adresse {address}, bestätigt", "has address {address}, confirmed"),
+    "event_addressed_chosen": ("hat Adresse {address}, selbst gewählt", "has address {address}, chosen"),
+    "event_address_lost": ("hat seine Adresse verloren", "has lost its address"),
+    "event_connected": ("Verbindung eröffnet, {selector}", "link opened, {selector}"),
+    "event_disconnected": ("Verbindung beendet, {selector}: {reason}", "link ended, {selector}: {reason}"),
+    "event_request": ("Anfrage von {octets} Oktetten, {selector}", "request of {octets} octets, {selector}"),
+    "event_answer": ("Antwort von {octets} Oktetten, {selector}", "answer of {octets} octets, {selector}"),
+    "event_unexpected": ("unerwartet: {reason}", "unexpected: {reason}"),
+    "event_paired": ("gepaart", "paired"),
+    "event_pairing_refused": ("Paarung abgelehnt: {reason}", "pairing refused: {reason}"),
+    "event_secured": ("TLS-Sitzung steht", "TLS session stands"),
+    "event_tls_failed": ("TLS fehlgeschlagen: {reason}", "TLS failed: {reason}"),
+    "event_tls_closed": ("TLS-Sitzung beendet: {reason}", "TLS session ended: {reason}"),
+    "event_key": ("hat einen Betriebsschlüssel", "has an operational key"),
+    "event_crypto_reset": ("Krypto-Reset", "crypto reset"),
+    "event_stage": ("Update: {stage}", "update: {stage}"),
+    "event_logged": ("neu im Update-Logbuch: {entry}", "new in the update log: {entry}"),
+    "event_application_runs": ("Applikation läuft", "application runs"),
+    "event_application_stopped": (
+        "Applikation für die Installation angehalten",
+        "application stopped for installation",
+    ),
+    "stage_idle": ("nichts im Gange", "idle"),
+    "stage_receiving": ("Übertragung", "receiving"),
+    "stage_checking": ("Prüfung", "checking"),
+    "stage_confirm": ("wartet auf Bestätigung", "confirm"),
+    "stage_rejected": ("abgelehnt", "rejected"),
+    "stage_installing": ("Installation", "installing"),
+    "stage_done": ("fertig", "done"),
+    "stage_failed": ("fehlgeschlagen", "failed"),
+    **RADIO_WORDS,
 }
 """Sentence -> German, English; braces are filled in."""

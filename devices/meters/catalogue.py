@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from devices.clock import Clock
 from devices.errors import UsageError
 from devices.meters.base_meter import BaseMeter
 from devices.meters.base_objects import MORE_REGISTERS, STANDARD_REGISTERS
 from devices.meters.load_profile import LoadProfile, constant, day_curve, read_csv, stepped
+from devices.meters.register_units import unit_of
 from devices.meters.registers import BILLING_SCALER, UNIT_WH, Register, Source, counts
 from devices.meters.replay_meter import AtEnd, ReplayMeter
-from devices.meters.smarty_bz import LOG_CAPACITY, SmartyBz
+from devices.meters.smarty_bz import LOG_CAPACITY, SmartyBz, UpdateTiming
+from devices.meters.smarty_metrology import FACTORY
 from devices.meters.status_word import StatusWord
+from devices.protocols.smarty_service import CrcOrder
 from devices.protocols.sml import SmlError
 from devices.protocols.sml.obis import parse_obis
 from devices.protocols.sml.objects import DRAWN, FED, POWER
 from devices.protocols.sml.server_id import server_id
 from devices.protocols.sml.units import UNITS, unit_code
+from devices.protocols.update_log import UpdateLogEntry
 
 BASE_METER: Final = "base_meter"
 SMARTY: Final = "smarty_bz_plus_v2"
@@ -51,6 +54,30 @@ _PREFIXES = {"": 0, "k": 3, "M": 6, "m": -3}
 _MOVED = {register.obis: register for register in (*STANDARD_REGISTERS, *MORE_REGISTERS)}
 
 
+@dataclass(frozen=True)
+class SmartyOptions:
+    """What a SMARTY BZ-PLUS v2 has beside a base meter.
+
+    Attributes:
+        log_capacity: entries that fit into its update log.
+        history: entries that are in it from the start.
+        version, firmware_crc: of the firmware that the factory installed.
+        allow_downgrade: lower versions may be loaded too.
+        largest_image: octets; None: as the meter comes.
+        crc_order: of the inner check of its service protocol.
+        timing: how long an update takes.
+    """
+
+    log_capacity: int = LOG_CAPACITY
+    history: tuple[UpdateLogEntry, ...] = ()
+    version: str = str(FACTORY.version)
+    firmware_crc: int = FACTORY.crc
+    allow_downgrade: bool = False
+    largest_image: int | None = None
+    crc_order: CrcOrder = CrcOrder.HIGH_FIRST
+    timing: UpdateTiming = field(default_factory=UpdateTiming)
+
+
 def make_meter(
     clock: Clock,
     kind: str,
@@ -66,7 +93,7 @@ def make_meter(
     backstop: bool = False,
     powered: bool = True,
     folder: Path = Path(),
-    log_capacity: int = LOG_CAPACITY,
+    smarty: SmartyOptions | None = None,
 ) -> BaseMeter | ReplayMeter:
     """A meter of `kind`. Raises UsageError that names the parameter and what would be right.
 
@@ -88,13 +115,13 @@ def make_meter(
         backstop: registers cannot run backwards.
         powered: whether it has mains from the start.
         folder: where relative file names begin.
-        log_capacity: entries that fit into the update log of a SMARTY.
+        smarty: what a SMARTY has beside; unless told, as it comes.
     """
     if kind not in KINDS:
         close = get_close_matches(kind, KINDS, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(KINDS)}"
         raise UsageError(f"there is no kind of meter called {kind!r}", hint=hint)
-    octets = _identity(id)
+    octets = identity_of(id)
     if kind == REPLAY:
         return ReplayMeter(clock, octets, _dump(dump, folder), at_end=at_end, powered=powered)
     if dump is not None:
@@ -103,22 +130,52 @@ def make_meter(
         octets = server_id(DEFAULT_IDENTITY[kind])
     if kind == SMARTY and octets[2:5] != b"SAG":
         raise UsageError(f"a {SMARTY} is made by SAG, its id says {octets[2:5]!r}", hint="an id like 1SAG0021061001")
-    make = partial(SmartyBz, log_capacity=log_capacity) if kind == SMARTY else BaseMeter
-    meter = make(
-        clock,
-        octets,
-        make_registers(registers),
-        make_profile(load, clock, folder),
-        phases=phases,
-        second_index=second_index,
-        backstop=backstop,
-        powered=powered,
-    )
+    base: dict[str, Any] = {"phases": phases, "second_index": second_index, "backstop": backstop, "powered": powered}
+    parts = make_registers(registers), make_profile(load, clock, folder)
+    if kind == SMARTY:
+        meter: BaseMeter = _smarty(clock, octets, *parts, smarty or SmartyOptions(), base)
+    else:
+        meter = BaseMeter(clock, octets, *parts, **base)
     for name in status:
         if status_bit(name) is StatusWord.COVER_OPENED:
             meter.metrology.open_cover()
         else:
             meter.metrology.fault(status_bit(name))
+    return meter
+
+
+def _smarty(
+    clock: Clock,
+    octets: bytes,
+    registers: tuple[Register, ...],
+    profile: LoadProfile,
+    options: SmartyOptions,
+    base: Mapping[str, Any],
+) -> SmartyBz:
+    try:
+        meter = SmartyBz(
+            clock,
+            octets,
+            registers,
+            profile,
+            log_capacity=options.log_capacity,
+            history=options.history,
+            version=options.version,
+            firmware_crc=options.firmware_crc,
+            allow_downgrade=options.allow_downgrade,
+            crc_order=options.crc_order,
+            timing=options.timing,
+            **base,
+        )
+    except SmlError as problem:
+        raise UsageError(
+            f"no SMARTY has the id {octets.hex().upper()}: {problem}", hint="an id like 1SAG0021061001"
+        ) from problem
+    except ValueError as problem:
+        raise UsageError(f"no SMARTY is like that: {problem}") from problem
+    if options.largest_image is not None:
+        cpu = meter.metrology_cpu
+        cpu.rules = replace(cpu.rules, largest_image=options.largest_image)
     return meter
 
 
@@ -193,7 +250,10 @@ def _register(code: str, value: str | None) -> Register:
         return Register(obis, UNIT_WH, BILLING_SCALER, start=start, billing=True)
     exponent = number.as_tuple().exponent
     scaler = min(0, exponent) if isinstance(exponent, int) else 0
+    right = unit_of(obis)
     try:
+        if unit_code(unit) and right not in (None, unit):
+            raise UsageError(f"{code} is measured in {right}, not in {unit}", hint=f"{code}: 0 {right}")
         return Register(obis, unit_code(unit), scaler, start=counts(number, scaler, code))
     except SmlError as problem:
         raise UsageError(f"{code}: {unit!r} is no unit", hint="as Wh, W, V, A, Hz") from problem
@@ -233,7 +293,8 @@ def _number(value: object) -> Decimal:
     return Decimal(str(value))
 
 
-def _identity(identity: str | bytes | None) -> bytes | None:
+def identity_of(identity: str | bytes | None) -> bytes | None:
+    """Server id from a device number or from its octets in hex; octets, and None, as they are. Raises UsageError."""
     if identity is None or isinstance(identity, bytes):
         return identity
     try:

@@ -50,12 +50,18 @@ class Discovery:
     """
 
     def __init__(
-        self, device_id: bytes, sensor_id: bytes, rng: random.Random, timing: DiscoveryTiming | None = None
+        self,
+        device_id: bytes,
+        sensor_id: bytes,
+        rng: random.Random,
+        timing: DiscoveryTiming | None = None,
+        *,
+        status: int = 0,
     ) -> None:
         self.address: int | None = None
         self.slot = 0
         self.listed = False
-        self._ids = StationRecord(NO_STATION, 0, device_id, sensor_id).ids
+        self._ids = StationRecord(NO_STATION, 0, device_id, sensor_id, status).ids
         self._rng = rng
         self._timing = timing or DiscoveryTiming()
         self._list = b""

@@ -1,36 +1,53 @@
 """The two objects of a meter that are about keys, written by SetProcParameter: operational key and crypto reset.
 
-They lie in front of the meter: a request file is looked through, what writes them is carried out and acknowledged
-here, and the rest of the file goes to the meter, whose answers come back in their places (lmn-wired 3.2, 4.2).
+They lie in front of the meter. A request file that names one of them is worked off message by message by the same rules
+as any other: open first, the right recipient, the object's class and attribute. What concerns other objects goes on to
+the meter, whose answers come back in their places (lmn-wired 3.2, 4.2, 4.3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from devices.meters.sml_service import Refused
+from devices.meters.cosem_objects import CosemObject, CosemObjects, Shape, ValueType
+from devices.meters.sml_service import NOT_EXECUTED, OUT_OF_RANGE, Refused, SmlService
 from devices.protocols.sml import SmlError
 from devices.protocols.sml.messages import (
-    ATTENTION_OK,
+    ActionCosemRequest,
     Attention,
+    Body,
     CloseRequest,
+    CloseResponse,
+    GetCosemRequest,
+    GetProcParameterRequest,
     Message,
     OpenRequest,
-    ParameterTree,
+    OpenResponse,
+    SetCosemRequest,
     SetProcParameterRequest,
-    attention_number,
+    attention_code,
     encode_messages,
 )
 from devices.protocols.sml.transport import FileReader, SmlFile, decode_file, encode_file
 
+__all__ = ["NOT_AUTHORISED", "NOT_EXECUTED", "OUT_OF_RANGE", "KeyObjects", "Write"]
+
 NOT_AUTHORISED: Final = 0xFE02
-OUT_OF_RANGE: Final = 0xFE09
-NOT_EXECUTED: Final = 0xFE0A
+_REFUSALS: Final = range(0xFE00, 0xFF00)
 
 Write = Callable[[object], None]
 """Takes the value that was written; raises Refused with an attention's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftToTheWrite(Shape):
+    """Any value: a key of another length and one of another kind get the same attention (lmn-wired 3.2), so whoever
+    takes it looks at both."""
+
+    def check(self, value: object, head: int) -> None:
+        """Nothing is refused."""
 
 
 @dataclass
@@ -39,7 +56,7 @@ class KeyObjects:
 
     Attributes:
         server_id: of the meter.
-        answer: the meter behind: request file in, answer file out.
+        answer: the meter behind: request file in, answer file out; empty while it is silent.
         writes: what to do, by OBIS code.
     """
 
@@ -53,58 +70,71 @@ class KeyObjects:
         found = [*reader.feed(request), *reader.idle()]
         if not any(isinstance(one, SmlFile) and self._concerned(one) for one in found):
             return self.answer(request)
-        return b"".join(self._file(one) if isinstance(one, SmlFile) else self.answer(one.raw) for one in found)
-
-    def _concerned(self, file: SmlFile) -> bool:
-        return any(self._write_of(message) is not None for message in file.messages)
-
-    def _write_of(self, message: Message) -> Write | None:
-        body = message.body
-        if not isinstance(body, SetProcParameterRequest) or not body.path:
-            return None
-        return self.writes.get(body.path[0][:6])
-
-    def _file(self, file: SmlFile) -> bytes:
-        if not self._concerned(file) or not self._in_order(file):
-            return self.answer(file.raw)
-        others = [message for message in file.messages if self._write_of(message) is None]
-        answers = self._answers_to(others)
-        for place, message in enumerate(file.messages):
-            write = self._write_of(message)
-            if write is not None:
-                answers.insert(min(place, len(answers)), self._written(message, write))
-        return encode_file(encode_messages(answers))
-
-    def _answers_to(self, messages: list[Message]) -> list[Message]:
-        try:
-            return list(decode_file(self.answer(encode_file(encode_messages(messages)))).messages)
-        except SmlError:  # the meter keeps silent or speaks otherwise; the acknowledgement stands alone
-            return []
-
-    @staticmethod
-    def _in_order(file: SmlFile) -> bool:
-        """Whether the file opens first and closes last; the meter itself finds the words when it does not."""
-        bodies = [message.body for message in file.messages]
-        return (
-            not file.errors
-            and isinstance(bodies[0], OpenRequest)
-            and isinstance(bodies[-1], CloseRequest)
-            and not any(isinstance(body, OpenRequest | CloseRequest) for body in bodies[1:-1])
+        return b"".join(
+            self._file(one) if isinstance(one, SmlFile) and self._concerned(one) else self.answer(one.raw)
+            for one in found
         )
 
-    def _written(self, message: Message, write: Write) -> Message:
-        code = ATTENTION_OK
+    def _concerned(self, file: SmlFile) -> bool:
+        return any(_obis(message.body) in self.writes for message in file.messages)
+
+    def _file(self, file: SmlFile) -> bytes:
+        """The answer to a file of which one message at least is about keys; empty while the meter is silent."""
+        opened = self._behind()
+        if opened is None:
+            return b""
+        shown, time = opened.server_id, opened.ref_time
+        shape = _LeftToTheWrite(ValueType.OCTETS)
+        objects = CosemObjects(
+            lambda: shown, [CosemObject(obis, shape, None, write) for obis, write in self.writes.items()]
+        )
+
+        def serve(body: Body) -> Body | Sequence[Body]:
+            return _served(objects, body) if _obis(body) in self.writes else self._passed_on(body)
+
+        index = 0 if time is None else time.seconds
+        return SmlService(self.server_id, lambda: index, serve, claimed_id=shown).answer(file.raw)
+
+    def _behind(self) -> OpenResponse | None:
+        """Who the meter says it is, and its time."""
+        bodies = self._asked()
+        return bodies[0] if bodies and isinstance(bodies[0], OpenResponse) else None
+
+    def _passed_on(self, body: Body) -> Sequence[Body]:
+        """What the meter answers to one message. Raises Refused as it does, and when it says nothing."""
+        bodies = [one for one in self._asked(body) if not isinstance(one, OpenResponse | CloseResponse)]
+        if not bodies:
+            raise Refused(NOT_EXECUTED)
+        if isinstance(bodies[0], Attention) and (code := attention_code(bodies[0].number)) in _REFUSALS:
+            assert code is not None
+            raise Refused(code)
+        return bodies
+
+    def _asked(self, *bodies: Body) -> Sequence[Body]:
+        between = (OpenRequest(b"", b"\0"), *bodies, CloseRequest())
+        messages = [Message(bytes((place,)), 0, 0, body) for place, body in enumerate(between)]
         try:
-            assert isinstance(message.body, SetProcParameterRequest)
-            write(_value(message.body.tree))
-        except Refused as refused:
-            code = refused.code
-        body = Attention(self.server_id, attention_number(code))
-        return Message(message.transaction_id, message.group, 0, body)
+            return [one.body for one in decode_file(self.answer(encode_file(encode_messages(messages)))).messages]
+        except SmlError:  # silent, or not to be understood
+            return ()
 
 
-def _value(tree: ParameterTree) -> object:
-    """The value that is written: that of the tree, or of its only child (both forms occur with other objects)."""
-    if tree.value is None and len(tree.children) == 1:
-        return tree.children[0].value
-    return tree.value
+def _obis(body: Body) -> bytes | None:
+    """Code of the object that a message is about; None when it is about none, or about several."""
+    if isinstance(body, SetProcParameterRequest | GetProcParameterRequest):
+        return body.path[0][:6] if body.path else None
+    return body.obis if isinstance(body, SetCosemRequest | GetCosemRequest | ActionCosemRequest) else None
+
+
+def _served(objects: CosemObjects, body: Any) -> Body:
+    """What the key objects say to a message. Raises Refused."""
+    if isinstance(body, SetProcParameterRequest):
+        return objects.set_parameter(body)
+    if isinstance(body, GetProcParameterRequest):
+        return objects.get_parameter(body)
+    if isinstance(body, SetCosemRequest):
+        return objects.set_cosem(body)
+    if isinstance(body, GetCosemRequest):
+        return objects.get_cosem(body)
+    objects.find(body.obis, body.class_id)
+    raise Refused(NOT_EXECUTED)

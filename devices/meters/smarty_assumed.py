@@ -7,8 +7,24 @@ from dataclasses import fields
 from typing import Final
 
 from devices.meters.smarty_bz import SmartyBz
+from devices.meters.smarty_metrology import UpdateRules
 from devices.protocols.app_image import HEADER_OCTETS
 from devices.protocols.smarty_service import COMMANDS
+
+LARGEST_IMAGE: Final = UpdateRules(b"").largest_image
+"""Octets of an image that a meter takes unless told otherwise."""
+
+DEFAULT_OF: Final[Mapping[str, str]] = {
+    "inner check": "crc_order",
+    "log capacity": "log_capacity",
+    "largest image": "largest_image",
+    "downgrade": "allow_downgrade",
+    "checking_s": "checking_s",
+    "activation_s": "activation_s",
+    "installing_s": "installing_s",
+    "booting_s": "booting_s",
+}
+"""Assumptions that a bench file can override -> by which name (`devices.meters.defaults.LmnDefaults`)."""
 
 _DESIGN: Final[Mapping[str, tuple[str, str, str]]] = {
     "command numbers": (
@@ -35,6 +51,14 @@ _TIMES: Final[Mapping[str, str]] = {
     "installing_s": "no document says how long an installation takes",
     "booting_s": "no document says how soon the new firmware answers",
 }
+
+
+_PROTOCOL: Final = ("command numbers", "refusals", "identity", "signed octets", "image")
+
+
+def assumed_of_protocol() -> dict[str, tuple[str, str, str]]:
+    """What whoever speaks with a real meter assumes: name -> value, where the gap is, and why it was assumed."""
+    return {f"SMARTY BZ-PLUS v2: {name}": _DESIGN[name] for name in _PROTOCOL}
 
 
 def assumed(meter: SmartyBz) -> dict[str, tuple[str, str, str]]:

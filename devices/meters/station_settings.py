@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from devices.meters.discovery import DiscoveryTiming
+from devices.protocols.hdlc import FrameKind
 
 OnEvent = Callable[[str, dict[str, object]], None]
 """Told what happens at the station: kind and details, see `EVENTS`."""
@@ -56,3 +57,20 @@ class Busy(Enum):
     """RNR to the request, then RR until the answer is there, as one public meter firmware."""
     NOT_READY = "rnr"
     """RNR until the answer is there."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """What a meter answers where the standard and one public meter firmware differ (lmn-wired 1.7).
+
+    Attributes:
+        to_disconnect: to DISC, UA or DM.
+        to_unknown: to a control octet that the LMN does not know, FRMR or DM.
+    """
+
+    to_disconnect: FrameKind = FrameKind.UA
+    to_unknown: FrameKind = FrameKind.FRMR
+
+
+PUBLIC_FIRMWARE: Final = Manners(FrameKind.DM, FrameKind.DM)
+"""The manners of that firmware; with `Busy.FIRST_NOT_READY` it is complete."""

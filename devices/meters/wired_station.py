@@ -11,13 +11,13 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 
 from devices.clock import Clock
 from devices.errors import UsageError
 from devices.meters.discovery import Discovery
 from devices.meters.model import Claimant, Meter, Plain, Service
-from devices.meters.station_settings import EVENTS, Busy, OnEvent, StationTiming
+from devices.meters.station_hearing import Alien, concerned, whole
+from devices.meters.station_settings import EVENTS, Busy, Manners, OnEvent, StationTiming
 from devices.meters.wire_faults import WireFault, WireFaults, make_fault
 from devices.meters.wire_strikes import Saying
 from devices.protocols.hdlc import (
@@ -40,7 +40,7 @@ from devices.protocols.hdlc_link import (
     Step,
     Unexpected,
 )
-from devices.rs485.bus import Rs485Bus, Transmit
+from devices.rs485.bus import EVERYBODY, NOBODY, Rs485Bus
 
 __all__ = ["EVENTS", "Busy", "OnEvent", "StationTiming", "WiredStation"]
 
@@ -77,6 +77,8 @@ class WiredStation:
         timing: StationTiming | None = None,
         limits: LinkLimits | None = None,
         busy: Busy = Busy.READY,
+        manners: Manners | None = None,
+        record_status: int = 0,
     ) -> None:
         """Make a station and put it on `bus`, plugged in.
 
@@ -93,6 +95,8 @@ class WiredStation:
             timing: see StationTiming.
             limits: bounds of its links.
             busy: see Busy.
+            manners: see Manners.
+            record_status: last two octets of its record, by which it finds itself in lists as well.
         """
         self.name = name or meter.server_id.hex()
         self.meter = meter
@@ -110,7 +114,8 @@ class WiredStation:
         }
         self._timing = timing or StationTiming()
         self._limits = limits or LinkLimits()
-        self._discovery = Discovery(meter.server_id, meter.sensor_id, rng, self._timing.discovery)
+        self._manners = manners or Manners()
+        self._discovery = Discovery(meter.server_id, meter.sensor_id, rng, self._timing.discovery, status=record_status)
         self._discovery.address = address
         self._listed = False
         self._listening = powered
@@ -121,8 +126,10 @@ class WiredStation:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._faults = WireFaults(self, self._struck)
         self._numbers = itertools.count()
-        self._alien: _Alien | None = None
+        self._alien: Alien | None = None
+        self._rest = 0
         self._transmit = bus.attach(self)
+        self._tune()
         meter.power(powered)
 
     @property
@@ -247,6 +254,7 @@ class WiredStation:
         """Listen to another address, whosever it is, until a list says otherwise."""
         if address != self.address:
             self._discovery.address = address
+            self._tune()
             self._drop_links("the address has changed")
             self._event("addressed", address=address, slot=self.slot, listed=self._listed)
 
@@ -273,13 +281,20 @@ class WiredStation:
             if began - self._heard_at > self._timing.between_octets_s:
                 self._take(self._reader.idle())
                 self._in_pieces = False
-        frame = None if self._in_pieces else _whole(data)
+                self._tune()
+        frame = None if self._in_pieces else whole(data)
         if frame is not None:
             self._frame(frame)
             return
         self._in_pieces = True
         self._heard_at = self._clock.seconds()
+        self._tune()
         self._take(self._reader.feed(data))
+
+    def _tune(self) -> None:
+        """In the midst of something it needs all octets; otherwise whole frames to itself and to all, no others."""
+        address = NOBODY if self.address is None else self.address
+        self._bus.tune(self, EVERYBODY if self._in_pieces else address, concerned)
 
     def _take(self, found: list[Frame | HdlcError]) -> None:
         for one in found:
@@ -308,6 +323,7 @@ class WiredStation:
         self._cancel("discovery")
         self._listed = self._discovery.listed
         if self.address != address_before:
+            self._tune()
             self._drop_links("the address has changed")
         if self.address is None:
             if address_before is not None:
@@ -331,7 +347,13 @@ class WiredStation:
             return
         link = self._links.get(selector)
         if link is None:
-            link = self._links[selector] = SecondaryLink(frame.destination, selector, self._limits)
+            link = self._links[selector] = SecondaryLink(
+                frame.destination,
+                selector,
+                self._limits,
+                disconnect_answer=self._manners.to_disconnect,
+                unknown_answer=self._manners.to_unknown,
+            )
         if self.busy is Busy.FIRST_NOT_READY:
             link.busy = frame.control.kind is FrameKind.I
         elif self.busy is Busy.NOT_READY and frame.control.kind is FrameKind.I and not frame.segmented:
@@ -344,8 +366,8 @@ class WiredStation:
         return service is not None and bool(getattr(service, "available", True))
 
     def _follow(self, link: SecondaryLink, step: Step) -> None:
-        for frame in step.frames:
-            self._send(frame, self._timing.turnaround_s, "answer")
+        if step.frames:
+            self._reply(step.frames)
         for event in step.events:
             match event:
                 case Connected():
@@ -403,8 +425,25 @@ class WiredStation:
             self._event("disconnected", selector=selector, reason=reason)
         self._links.clear()
         self._cancel("answer")
+        self._cancel_rest()
 
     # --- speaking
+
+    def _reply(self, frames: tuple[Frame, ...]) -> None:
+        """Answer with one frame, or with a window of them, one right behind the other."""
+        after_s = self._timing.turnaround_s
+        self._cancel_rest()
+        self._send(frames[0], after_s, "answer")
+        for place, (frame, before) in enumerate(zip(frames[1:], frames, strict=False), 1):
+            after_s += self._bus.line.seconds(len(before.to_bytes()))
+            self._send(frame, after_s, f"answer {place}")
+        self._rest = len(frames) - 1
+
+    def _cancel_rest(self) -> None:
+        """What is left of a window behind its first frame is not said any more."""
+        while self._rest:
+            self._cancel(f"answer {self._rest}")
+            self._rest -= 1
 
     def _send(self, frame: Frame, after_s: float, purpose: str) -> None:
         """Everything that the station says goes through here; a later answer to the same purpose replaces it, unless
@@ -428,7 +467,7 @@ class WiredStation:
             self._speak(saying.octets)
         elif self.plugged:
             if self._alien is None:
-                self._alien = _Alien(f"{self.name}, talked over")
+                self._alien = Alien(f"{self.name}, talked over")
                 self._alien.transmit = self._bus.attach(self._alien)
             self._alien.transmit(saying.octets)
 
@@ -454,6 +493,7 @@ class WiredStation:
         self._listed = False
         self._reader = FrameReader()
         self._in_pieces = False
+        self._tune()
 
     def _event(self, kind: str, **details: object) -> None:
         if self.on_event is not None:
@@ -464,23 +504,3 @@ def _services_of(meter: Meter) -> dict[int, Service | Callable[[bytes], bytes]]:
     """The meter in the clear, and the selectors that it serves beside."""
     more: Callable[[], Mapping[int, Service]] | None = getattr(meter, "services", None)
     return {int(Selector.COSEM_CLEAR): meter.answer, **(more() if more is not None else {})}
-
-
-class _Alien:
-    """Somebody else on the bus, who only talks when a fault says so."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.transmit: Transmit
-
-    def receive(self, data: bytes) -> None:
-        """He does not listen."""
-
-
-@lru_cache(maxsize=64)
-def _whole(data: bytes) -> Frame | None:
-    """The frame that `data` is exactly; the stations of a bus hear the same octets and share the work."""
-    try:
-        return Frame.from_bytes(data)
-    except HdlcError:
-        return None

@@ -6,7 +6,7 @@ It knows neither meters nor policies: the emulated gateway's bus and the bench's
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from devices.clock import Clock
@@ -24,6 +24,7 @@ from devices.protocols.hdlc_link import (
 )
 
 _REMEMBERED: Final = 256
+_Turn = Callable[[Sequence[Frame], float, bool], Awaitable[Sequence[Frame]]]
 
 Trouble = Literal["no_answer", "read_timeout", "not_ready", "unexpected"]
 """What can go wrong on a link: nothing came to SNRM; nothing came later; RNR to the end; frames that have no place."""
@@ -70,13 +71,20 @@ class HdlcMaster:
         self._in_pieces = False
         self._window: Callable[[Frame], None] | None = None
         self._forgiving = False
-        self._waiting: asyncio.Future[Frame | None] | None = None
+        self._waiting: asyncio.Future[None] | None = None
         self._waiting_for: tuple[int, int] | None = None
+        self._answers: list[Frame] = []
+        self._go_on: Callable[[], None] | None = None
         port.set_receiver(self._received)
 
     def close(self) -> None:
         """Hear nothing more."""
         self._port.set_receiver(None)
+
+    def gone(self) -> None:
+        """The cable is gone: whoever waits for an answer need not wait any longer."""
+        if self._waiting is not None:
+            _give_up(self._waiting)
 
     def seconds(self, frame: Frame) -> float:
         """How long `frame` is on the wire."""
@@ -96,21 +104,42 @@ class HdlcMaster:
         self._window, self._forgiving = take, forgiving
         try:
             octets = frame.to_bytes()
-            if self._send(frame, octets):
+            self._silence()
+            if self._put(frame, octets):
                 await self._clock.sleep(self._line.seconds(len(octets)) + window_s)
             self._silence()
         finally:
             self._window, self._forgiving = None, False
 
-    async def exchange(self, frame: Frame, timeout_s: float) -> Frame | None:
-        """Send a frame to one station and wait for the one frame that it answers; hold `lock`. None: no answer."""
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._waiting_for = (frame.destination, frame.selector)
-        timer = self._clock.call_later(timeout_s, _give_up, self._waiting)
+    async def exchange(self, frames: Sequence[Frame], timeout_s: float, windowed: bool = False) -> Sequence[Frame]:
+        """Send frames to one station, of which the last polls, and wait for its answer; hold `lock`.
+
+        Args:
+            frames: one, or a window of I frames; they go out one right behind the other.
+            timeout_s: how long to wait, from when the last frame goes out; in a window anew from each frame that comes.
+            windowed: the answer may be several I frames, the last with the F bit; otherwise it is one frame.
+
+        Returns:
+            What came. Without the frame that ends the station's turn (`_ends_turn`) when it fell silent before; nothing
+            when it did not answer.
+        """
+        waiting = self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting_for = (frames[0].destination, frames[0].selector)
+        self._answers = []
+        ahead_s = sum(map(self.seconds, frames[:-1])) if len(frames) > 1 else 0.0
+        timer = self._clock.call_later(ahead_s + timeout_s, _give_up, waiting)
+
+        def go_on() -> None:
+            nonlocal timer
+            timer.cancel()
+            timer = self._clock.call_later(timeout_s, _give_up, waiting)
+
+        self._go_on = go_on if windowed else None
         try:
-            if not self._send(frame, frame.to_bytes()):
-                return None
-            return await self._waiting
+            if not self._send_all(frames):
+                return ()
+            await waiting
+            return self._answers
         finally:
             timer.cancel()
             self._waiting = None
@@ -131,23 +160,25 @@ class HdlcMaster:
         """
         return await self._follow(link, step, self._exchange_in_turn)
 
-    async def _exchange_in_turn(self, frame: Frame, timeout_s: float) -> Frame | None:
+    async def _exchange_in_turn(self, frames: Sequence[Frame], timeout_s: float, windowed: bool) -> Sequence[Frame]:
         async with self.lock:
-            return await self.exchange(frame, timeout_s)
+            return await self.exchange(frames, timeout_s, windowed)
 
-    async def _follow(
-        self, link: PrimaryLink, step: Step, exchange: Callable[[Frame, float], Awaitable[Frame | None]]
-    ) -> tuple[bytes, ...]:
+    async def _follow(self, link: PrimaryLink, step: Step, exchange: _Turn) -> tuple[bytes, ...]:
         messages: list[bytes] = []
+        windowed = link.limits.window > 1
         while True:
-            for event in step.events:
-                if isinstance(event, Information):
-                    messages.append(event.data)
-                elif (trouble := _trouble(event, link)) is not None and not messages:
-                    raise trouble
+            _sort_out(step.events, link, messages)
             if step.frames:
-                answer = await exchange(step.frames[0], step.timer or link.limits.response_timeout_s)
-                step = link.timeout() if answer is None else link.receive(answer)
+                answers = await exchange(step.frames, step.timer or link.limits.response_timeout_s, windowed)
+                for early in answers[:-1]:
+                    _sort_out(link.receive(early).events, link, messages)
+                if answers:
+                    step = link.receive(answers[-1])
+                if not answers or (windowed and not _ends_turn(answers[-1])):
+                    if answers:
+                        _sort_out(step.events, link, messages)
+                    step = link.timeout()
             elif step.timer is not None:
                 await self._clock.sleep(step.timer)
                 step = link.timeout()
@@ -156,8 +187,11 @@ class HdlcMaster:
 
     # --- sending
 
-    def _send(self, frame: Frame, octets: bytes) -> bool:
+    def _send_all(self, frames: Sequence[Frame]) -> bool:
         self._silence()
+        return all(self._put(frame, frame.to_bytes()) for frame in frames)
+
+    def _put(self, frame: Frame, octets: bytes) -> bool:
         try:
             self._port.write(octets)
         except PortLost:
@@ -223,14 +257,32 @@ class HdlcMaster:
             self._window(frame)
         elif self._waiting is not None and (frame.source, frame.selector) == self._waiting_for:
             if not self._waiting.done():
-                self._waiting.set_result(frame)
+                self._answers.append(frame)
+                if self._go_on is None or _ends_turn(frame):
+                    self._waiting.set_result(None)
+                else:
+                    self._go_on()
         else:
             self.on_error("unexpected", frame.source, f"nobody waits for a {frame.control.kind.name} frame")
 
 
-def _give_up(waiting: asyncio.Future[Frame | None]) -> None:
+def _give_up(waiting: asyncio.Future[None]) -> None:
     if not waiting.done():
         waiting.set_result(None)
+
+
+def _ends_turn(frame: Frame) -> bool:
+    """Whether a station that may send several frames has said its last one."""
+    return frame.control.poll or frame.control.kind is not FrameKind.I
+
+
+def _sort_out(events: Sequence[Event], link: PrimaryLink, messages: list[bytes]) -> None:
+    """Keep the messages that came. Raises LinkTrouble when the link failed before one came."""
+    for event in events:
+        if isinstance(event, Information):
+            messages.append(event.data)
+        elif (trouble := _trouble(event, link)) is not None and not messages:
+            raise trouble
 
 
 def _announced(data: bytes) -> int:

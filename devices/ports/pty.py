@@ -23,6 +23,9 @@ _BAUDRATES: dict[int, int] = {
 _FRAME = 2048
 """Octets that a burst of the other side may have and still arrive as one piece."""
 
+_HELD = 1 << 16
+"""Octets of the other side that may be on the line before no more are taken from it."""
+
 
 class PtyPort(DescriptorPort):
     """The emulator's end of a pseudo-terminal; made by :func:`pty_pair`.
@@ -83,6 +86,13 @@ class PtyPort(DescriptorPort):
             super()._received(data)
         else:
             self._inward.send(data)
+            if self._inward.queued > _HELD:  # whoever writes faster than the line waits, as at a real one
+                self._loop.remove_reader(self._descriptor)
+                self._inward.after(self._read_on)
+
+    def _read_on(self) -> None:
+        if self._gone is None:
+            self._loop.add_reader(self._descriptor, self._readable)
 
     def _close_descriptor(self) -> None:
         super()._close_descriptor()

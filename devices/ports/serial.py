@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import fcntl
+import termios
 from pathlib import Path
 
 import serial
@@ -31,6 +33,8 @@ class SerialPort(DescriptorPort):
 
     def _close_descriptor(self) -> None:
         with contextlib.suppress(OSError, serial.SerialException):
+            fcntl.ioctl(self._device, termios.TIOCNXCL)
+        with contextlib.suppress(OSError, serial.SerialException):
             self._device.close()
 
 
@@ -53,10 +57,14 @@ def open_serial(
 
 
 def open_device(path: str | Path, line: LineSettings, exclusive: bool = True) -> serial.Serial:
-    """The open and configured device at `path`, for a port to take over; see `open_serial`."""
+    """The open and configured device at `path`, for a port to take over; see `open_serial`.
+
+    An exclusive one is locked twice: by flock, which programs have to ask for, and by TIOCEXCL, which lets no other
+    open it at all (but root): a modem manager that tries out new ports would talk on the meters' bus.
+    """
     pseudo = is_pseudo_terminal(path)
     try:
-        return serial.Serial(
+        device = serial.Serial(
             str(path),
             baudrate=line.baudrate,
             bytesize=serial.EIGHTBITS if pseudo else line.data_bits,
@@ -68,6 +76,10 @@ def open_device(path: str | Path, line: LineSettings, exclusive: bool = True) ->
         )
     except (OSError, ValueError) as error:  # SerialException is an OSError
         raise _cannot_open(path, error) from error
+    if exclusive:
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(device, termios.TIOCEXCL)
+    return device
 
 
 def port_name(path: str | Path) -> str:

@@ -6,6 +6,7 @@ Nothing is stuffed; the length in the format field says where a frame ends.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final
@@ -68,6 +69,20 @@ class Selector(IntEnum):
     TLS_SYM2 = 8
     SAGEMCOM = 0x70
     """Service protocol of the SMARTY BZ-PLUS."""
+
+
+SELECTOR_WORDS: Final[Mapping[int, str]] = {
+    Selector.TLS_COSEM: "TLS COSEM",
+    Selector.PRESENCE: "presence",
+    Selector.COSEM_CLEAR: "COSEM in the clear",
+    Selector.EDL_CLEAR: "EDL in the clear",
+    Selector.SYM2_CLEAR: "SyM2 in the clear",
+    Selector.SYM: "SYM",
+    Selector.TLS_EDL: "TLS EDL",
+    Selector.TLS_SYM2: "TLS SyM2",
+    Selector.SAGEMCOM: "Sagemcom service",
+}
+"""Protocol selector -> what its I frames carry, in words (lmn-wired 1.4)."""
 
 
 class FrameKind(Enum):

@@ -24,6 +24,7 @@ from devices.protocols.hdlc_traffic import (
     Connected,
     Disconnected,
     Event,
+    Exchange,
     Failed,
     Idle,
     Information,
@@ -113,6 +114,7 @@ class PrimaryLink:
         self._polls_left = 0
         self._forward = False
         self._windowed = self.limits.window > 1
+        self._exchange = Exchange(self.limits)
 
     @property
     def busy(self) -> bool:
@@ -142,10 +144,13 @@ class PrimaryLink:
             raise HdlcError("the link is down, nothing can be sent")
         self._traffic.put(information)
         self._answers_due += answer
+        self._exchange.begin()
         return self._command(Command.SEND)
 
     def poll(self) -> Step:
         """Ask whether the meter has something: RR. Nothing happens while another frame is out."""
+        if self.state is PrimaryState.READY:
+            self._exchange.begin()
         return self._command(Command.POLL)
 
     def timeout(self) -> Step:
@@ -183,6 +188,7 @@ class PrimaryLink:
         self._answers_due = 0
         self._polls_left = self.limits.answer_polls
         self._forward = False
+        self._exchange.begin()
 
     def _down(self, *events: Event) -> Step:
         self._reset(PrimaryState.DOWN)
@@ -287,7 +293,7 @@ class PrimaryLink:
         before, acknowledged = self._traffic.receive_number, self._traffic.send_number
         events = self._traffic.take_number(frame.control.nr)
         if not rejected(events):
-            events += self._traffic.take_information(frame)
+            events += self._exchange.take(frame, self._traffic.take_information(frame))
         if rejected(events):
             return self._down(*events)
         if any(isinstance(event, Information) for event in events):
@@ -354,7 +360,6 @@ class SecondaryLink:
         disconnect_answer: UA as the standard wants, or DM as one public meter firmware does (lmn-wired 1.7).
         unknown_answer: FRMR as the standard wants, or DM as the same firmware does; the answer to a control octet that
             the LMN does not know.
-        not_ready_first: RNR to each I frame, RR when polled then, as the same firmware does.
         gateway: address of the other end.
 
     Attributes:
@@ -369,7 +374,6 @@ class SecondaryLink:
         *,
         disconnect_answer: FrameKind = FrameKind.UA,
         unknown_answer: FrameKind = FrameKind.FRMR,
-        not_ready_first: bool = False,
         gateway: int = GATEWAY,
     ) -> None:
         self.address = address
@@ -379,7 +383,6 @@ class SecondaryLink:
         self.state = SecondaryState.DOWN
         self._disconnect_answer = disconnect_answer
         self._unknown_answer = unknown_answer
-        self._not_ready_first = not_ready_first
         self._gateway = gateway
         self._traffic = Traffic(self.limits)
 
@@ -474,10 +477,10 @@ class SecondaryLink:
             events += self._traffic.take_information(frame)
         if rejected(events):
             return self._reject(frame, *events)
-        return Step((self._receive_ready(not_ready=self._not_ready_first),), events)
+        return Step((self._receive_ready(),), events)
 
-    def _receive_ready(self, *, not_ready: bool = False) -> Frame:
-        kind = FrameKind.RNR if self.busy or not_ready else FrameKind.RR
+    def _receive_ready(self) -> Frame:
+        kind = FrameKind.RNR if self.busy else FrameKind.RR
         return self._answer(kind, self._traffic.receive_number)
 
 

@@ -30,6 +30,9 @@ class LinkLimits:
         max_message: octets in a message made of segments.
         poll_interval_s: pause between two polls of a meter that has nothing yet.
         answer_polls: polls for the answer to a message before the primary gives up.
+        exchange_messages: messages that the secondary may send in one exchange, which is all that comes until the
+            primary rests or is told to send or poll again; an I frame without octets counts as one.
+        exchange_octets: octets that it may send in them.
         inactivity_s: the secondary forgets the link when nothing came for so long.
         window: I frames that one end sends before the other answers, 1 to 7. The LMN shows 1 (lmn-wired 1.7); the
             last frame of a window polls, and what was not acknowledged then is sent again from there.
@@ -43,6 +46,8 @@ class LinkLimits:
     max_message: int = 65_536
     poll_interval_s: float = 0.01
     answer_polls: int = 500
+    exchange_messages: int = 64
+    exchange_octets: int = 262_144
     inactivity_s: float = 120.0
     window: int = 1
     negotiate: bool = False
@@ -52,6 +57,8 @@ class LinkLimits:
             raise HdlcError(f"max_information {self.max_information} is not within 1..{MAX_INFORMATION}")
         if self.retries < 0 or self.answer_polls < 1 or self.max_message < 1:
             raise HdlcError("retries, answer_polls and max_message must be positive")
+        if self.exchange_messages < 1 or self.exchange_octets < 1:
+            raise HdlcError("exchange_messages and exchange_octets must be positive")
         if not 1 <= self.window <= MAX_WINDOW:
             raise HdlcError(f"window {self.window} is not within 1..{MAX_WINDOW}")
 
@@ -277,6 +284,35 @@ class Traffic:
         message = bytes(self._incoming)
         self._incoming.clear()
         return (Information(message),)
+
+
+class Exchange:
+    """What the secondary sends in one exchange, counted against its bounds: one that always has another frame would
+    keep the bus for itself.
+
+    Args:
+        limits: `exchange_messages` and `exchange_octets` of it.
+    """
+
+    def __init__(self, limits: LinkLimits) -> None:
+        self._limits = limits
+        self._messages = 0
+        self._octets = 0
+
+    def begin(self) -> None:
+        """The primary begins another one."""
+        self._messages = self._octets = 0
+
+    def take(self, frame: Frame, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """An I frame came and had these events; Rejected behind them when it was too much."""
+        self._octets += len(frame.information)
+        if not frame.information or any(isinstance(event, Information) for event in events):
+            self._messages += 1
+        limits = self._limits
+        if rejected(events) or (self._messages <= limits.exchange_messages and self._octets <= limits.exchange_octets):
+            return events
+        most = f"{limits.exchange_messages} messages or {limits.exchange_octets} octets"
+        return (*events, Rejected(f"the meter does not stop sending: more than {most} in one exchange"))
 
 
 def rejected(events: tuple[Event, ...]) -> bool:

@@ -1,8 +1,8 @@
 """TLS 1.2 between gateway and meter, without a wire: octets in, octets out (lmn-wired 3.1).
 
 The gateway is the client. What it offers is what a public capture shows of a real one (lmn-wired 7, capture A), but
-for the heartbeat extension, which OpenSSL has no more. Both ends present the certificates that pairing gave them and
-accept exactly the one that they keep of the other.
+for the heartbeat extension, which OpenSSL has no more (DEVIATIONS). Both ends present the certificates that pairing
+gave them and accept exactly the one that they keep of the other.
 """
 
 from __future__ import annotations
@@ -41,6 +41,19 @@ CURVES: Final[Mapping[int, str]] = MappingProxyType(
 
 SIGNATURES: Final = ("ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512")
 """0403, 0503, 0603."""
+
+HEARTBEAT: Final = 0x000F
+"""Number of the TLS extension that a captured gateway offers and this one does not."""
+DEVIATIONS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        "ClientHello: heartbeat extension": (
+            "not offered",
+            "lmn-wired 3.1",
+            "a captured gateway offers it (000F, mode 1); OpenSSL has it no more",
+        ),
+    }
+)
+"""Where the gateway's end differs from the captured one: what -> value, where that stands, why; for a report."""
 
 MAX_WAITING: Final = 65_536
 """Octets of unfinished records that are held; more is an error."""

@@ -12,11 +12,13 @@ firmware update is in :mod:`devices.protocols.smarty_update`, what is inside the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Final
 
 from devices.protocols.crc import x25
+from devices.protocols.sml.errors import SmlError
+from devices.protocols.sml.server_id import server_id
 
 SELECTOR: Final = 0x70
 """Protocol selector on the bus ("Frame-SAP 70" of the maker's tool is hexadecimal)."""
@@ -25,8 +27,10 @@ FRAME_SIZE: Final = 1024
 MAX_DATA: Final = 0xFF - 3
 """Octets of data in one message."""
 
-_REQUEST: Final = 0x00
-_ANSWER: Final = 0x80
+REQUEST: Final = 0x00
+"""First octet of a request."""
+ANSWER: Final = 0x80
+"""First octet of an answer."""
 _HEAD: Final = 2
 _CRC: Final = 2
 
@@ -69,6 +73,11 @@ class Command(IntEnum):
     ERROR = 0x7F
     """Only in answers."""
 
+    @property
+    def words(self) -> str:
+        """Its name in words."""
+        return self.name.lower().replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class CommandFacts:
@@ -110,9 +119,6 @@ COMMANDS: Final[Mapping[Command, CommandFacts]] = {
     Command.ERROR: CommandFacts("refusal, in answers only", "none", "command refused u8, reason u8, detail u32"),
 }
 """Command -> what it carries, and whether that is assumed."""
-
-MEASURED: Final = frozenset({Command.IDENTITY, Command.FIRMWARE_VERSION})
-"""Commands seen in the maker's trace."""
 
 
 class Refusal(IntEnum):
@@ -160,12 +166,12 @@ class Request:
 
     def to_bytes(self, order: CrcOrder = CrcOrder.HIGH_FIRST) -> bytes:
         """The message. Raises SmartyError when the data do not fit."""
-        return _message(_REQUEST, self.command, self.data, order)
+        return _message(REQUEST, self.command, self.data, order)
 
     @classmethod
     def from_bytes(cls, message: bytes, order: CrcOrder = CrcOrder.HIGH_FIRST) -> Request:
         """Read a whole message. Raises SmartyError for anything else."""
-        return cls(*_parts(message, _REQUEST, order))
+        return cls(*_parts(message, REQUEST, order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +188,12 @@ class Answer:
 
     def to_bytes(self, order: CrcOrder = CrcOrder.HIGH_FIRST) -> bytes:
         """The message. Raises SmartyError when the data do not fit."""
-        return _message(_ANSWER, self.command, self.data, order)
+        return _message(ANSWER, self.command, self.data, order)
 
     @classmethod
     def from_bytes(cls, message: bytes, order: CrcOrder = CrcOrder.HIGH_FIRST) -> Answer:
         """Read a whole message. Raises SmartyError for anything else."""
-        return cls(*_parts(message, _ANSWER, order))
+        return cls(*_parts(message, ANSWER, order))
 
     @property
     def refused(self) -> Refused | None:
@@ -228,26 +234,33 @@ class Refused:
 
 
 IDENTITY_OCTETS: Final = 25
+IDENTITY_BEGIN: Final = b"DN"
+"""What the identity begins with in the trace; the rest of it is unknown."""
 IDENTITY_MAKER: Final = b"DNT"
-"""Maker code of Dr. Neuhaus Telekommunikation; the trace shows "DN" only (assumed)."""
+"""Maker code of Dr. Neuhaus Telekommunikation (assumed)."""
 METER_TYPE: Final = "BZPLUSV2"
 """Type code in the identity (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MeterIdentity:
-    """Data of the IDENTITY answer: DNT, device number (14 characters), type code (8); all but "DN" is assumed.
+    """Data of the IDENTITY answer: 25 octets that begin with DN. Behind that DNT, device number (14 characters) and
+    type code (8) are assumed; a meter that puts something else there is not wrong.
 
     Attributes:
-        number: device number such as 1SAG0021061001.
-        meter_type: code of the meter's type, at most 8 characters.
+        number: device number such as 1SAG0021061001; empty when none stands where it is assumed.
+        meter_type: code of the meter's type, at most 8 characters; empty with an empty number.
+        raw: the octets as they came; empty for an identity that did not.
     """
 
     number: str
     meter_type: str = METER_TYPE
+    raw: bytes = field(default=b"", compare=False)
 
     def to_bytes(self) -> bytes:
-        """The 25 octets. Raises SmartyError when the texts do not fit."""
+        """The 25 octets, as they came if they did. Raises SmartyError when the texts do not fit."""
+        if self.raw:
+            return self.raw
         number, kind = _ascii(self.number, 3), _ascii(self.meter_type, 17)
         if len(number) != 14 or len(kind) > 8:
             raise SmartyError("an identity has a device number of 14 characters and a type of up to 8", 3)
@@ -255,12 +268,17 @@ class MeterIdentity:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> MeterIdentity:
-        """Read the data of the answer. Raises SmartyError for anything else."""
+        """Read the data of the answer. Raises SmartyError for another length or begin than the trace shows."""
         if len(data) != IDENTITY_OCTETS:
             raise SmartyError(f"an identity of {len(data)} octets instead of {IDENTITY_OCTETS}", min(len(data), 25))
-        if not data.startswith(IDENTITY_MAKER):
-            raise SmartyError("an identity begins with DNT")
-        return cls(read_text(data[3:17], 3), read_text(data[17:], 17))
+        if not data.startswith(IDENTITY_BEGIN):
+            raise SmartyError("an identity begins with DN")
+        try:
+            number, kind = read_text(data[3:17], 3), read_text(data[17:], 17)
+            server_id(number)
+        except (SmartyError, SmlError):
+            return cls("", "", data)
+        return cls(number, kind, data) if data.startswith(IDENTITY_MAKER) else cls("", "", data)
 
 
 def read_text(data: bytes, offset: int = 0) -> str:

@@ -195,6 +195,7 @@ class SymMeter:
     Attributes:
         key: initial or operational, 16 octets; may be set.
         counter: last that was used.
+        abilities: suites and curves that it names; may be set.
         identity: certificate and key in force, None before the first pairing.
         gateway_certificate: the other end's, None likewise.
         refused: why the last request was not answered, None when it was.
@@ -230,7 +231,7 @@ class SymMeter:
         self.refused: SymError | None = None
         self.pairings = 0
         self.reply: Callable[[SymMessage], SymMessage] | None = None
-        self._abilities = abilities or Abilities()
+        self.abilities = abilities or Abilities()
         self._max_octets = max_octets
         self._on_bad_request = on_bad_request
         self._next = Step.COUNTER
@@ -300,7 +301,7 @@ class SymMeter:
 
     def _tell_abilities(self, payload: bytes) -> bytes:
         _without(payload)
-        return self._abilities.to_bytes()
+        return self.abilities.to_bytes()
 
     def _take_identity(self, payload: bytes) -> bytes:
         self._new_identity = split_identity(payload)

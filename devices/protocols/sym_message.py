@@ -7,6 +7,7 @@ over everything before it. Both keys come from the meter's key, the counter of t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -48,6 +49,16 @@ class Step(IntEnum):
     METER_CERTIFICATE = 3
     GATEWAY_CERTIFICATE = 4
     MAX_SIZE = 5
+
+
+STEP_WORDS: Final[Mapping[Step, str]] = {
+    Step.COUNTER: "counter",
+    Step.SUITES: "parameters",
+    Step.METER_CERTIFICATE: "meter certificate",
+    Step.GATEWAY_CERTIFICATE: "gateway certificate",
+    Step.MAX_SIZE: "largest message",
+}
+"""Step -> what it is about, in words."""
 
 
 class Purpose(IntEnum):

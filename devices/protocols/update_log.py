@@ -6,26 +6,31 @@ The octets that the maker's meters sign are unknown. What is signed here is the 
     entries   "UL1E" | server id (10) | count u16 | every entry (33): number u16, second index u32, event u8,
               1.8.0 u64 Wh, 2.8.0 u64 Wh, version as 8 octets of ASCII padded with zeros, CRC u16
 
-All numbers are big-endian. The server id is in it so that a log cannot be moved to another meter.
+All numbers are big-endian. The server id is in it so that a log cannot be moved to another meter. A version that is
+padded with spaces is read as well, and a signature counts over either padding: both say the same. An octet by octet
+table is in docs/wired-meters.md.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from itertools import product
 from typing import Final
 
-from devices.protocols.p256 import SigningKey, key_problem, verify
+from devices.protocols.p256 import SigningKey, key_problem, signature_problem, verify
+from devices.protocols.sml.server_id import LENGTH_OCTETS, SERVER_ID_LENGTH
 
 ENTRY_OCTETS: Final = 33
 PAGE_ENTRIES: Final = 7
 """Entries that fit into one message of the service protocol."""
 MAX_ENTRIES: Final = 0xFFFF
 VERSION_OCTETS: Final = 8
-SERVER_ID_OCTETS: Final = 10
+SERVER_ID_OCTETS: Final = SERVER_ID_LENGTH
+PADDING: Final = (b"\0", b" ")
+"""What fills a version up to its 8 octets: as it is written here, and as others may do."""
 
 _STATUS: Final = struct.Struct(">HB")
 _ENTRY: Final = struct.Struct(f">HIBQQ{VERSION_OCTETS}sH")
@@ -112,27 +117,28 @@ class UpdateLogEntry:
         if len(self.version) > VERSION_OCTETS or not all("!" <= sign <= "~" for sign in self.version):
             raise UpdateLogError(f"version {self.version!r} is not up to 8 printable characters", 23)
 
-    def to_bytes(self) -> bytes:
-        """33 octets."""
+    def to_bytes(self, padding: bytes = PADDING[0]) -> bytes:
+        """33 octets; `padding` is the octet that fills the version up."""
         return _ENTRY.pack(
             self.number,
             self.second_index,
             self.event,
             self.register_1_8_0,
             self.register_2_8_0,
-            self.version.encode("ascii"),
+            self.version.encode("ascii").ljust(VERSION_OCTETS, padding),
             self.crc,
         )
 
     @classmethod
     def from_bytes(cls, data: bytes, offset: int = 0) -> UpdateLogEntry:
-        """Read 33 octets; `offset` is where they stand, for the error. Raises UpdateLogError for anything else."""
+        """Read 33 octets, the version padded with zeros or with spaces; `offset` is where they stand, for the error.
+        Raises UpdateLogError for anything else."""
         if len(data) != ENTRY_OCTETS:
             raise UpdateLogError(f"an entry of {len(data)} octets instead of {ENTRY_OCTETS}", offset + len(data))
         number, second_index, event, drawn, fed, version, crc = _ENTRY.unpack(data)
         if event not in frozenset(Event):
             raise UpdateLogError(f"event type {event} is neither 0 nor 1", offset + 6)
-        text = version.rstrip(b"\0").decode("latin-1")
+        text = version.rstrip(version[-1:] if version[-1:] in PADDING else b"").decode("latin-1")
         try:
             return cls(number, second_index, Event(event), drawn, fed, text, crc)
         except UpdateLogError as problem:
@@ -140,15 +146,16 @@ class UpdateLogEntry:
 
 
 def signed_status(server_id: bytes, status: UpdateLogStatus) -> bytes:
-    """The octets that the signature of the status is over (assumed)."""
+    """The octets that the signature of the status is over (assumed). Raises UpdateLogError unless the server id has
+    10 octets, with or without zeros that fill it up in a station record."""
     return b"UL1S" + _bound(server_id) + status.to_bytes()
 
 
-def signed_entries(server_id: bytes, entries: Sequence[UpdateLogEntry]) -> bytes:
-    """The octets that the one signature of all entries is over (assumed)."""
+def signed_entries(server_id: bytes, entries: Sequence[UpdateLogEntry], padding: bytes = PADDING[0]) -> bytes:
+    """The octets that the one signature of all entries is over (assumed). Raises UpdateLogError as `signed_status`."""
     _within(len(entries), MAX_ENTRIES, "number of entries", 0)
     parts = [b"UL1E", _bound(server_id), len(entries).to_bytes(2, "big")]
-    return b"".join(parts + [entry.to_bytes() for entry in entries])
+    return b"".join(parts + [entry.to_bytes(padding) for entry in entries])
 
 
 def to_page(first: int, entries: Sequence[UpdateLogEntry]) -> bytes:
@@ -175,7 +182,7 @@ class UpdateLog:
     """A log as it was read.
 
     Attributes:
-        server_id: of the meter, 10 octets.
+        server_id: of the meter; 10 octets where it has a device number.
         public_key: X|Y that the meter itself sent.
         status, status_signature: the status and r|s over it.
         entries, entries_signature: all entries and one r|s over them; empty for an empty log.
@@ -270,24 +277,44 @@ def check_log(log: UpdateLog, label: bytes | None) -> LogChecks:
         log: as read.
         label: key from the type plate, 64 octets; None when the user skips that.
     """
-    status = verify(log.public_key, signed_status(log.server_id, log.status), log.status_signature)
-    return LogChecks(check_key(label, log.public_key), _check(status), _check_entries(log))
-
-
-def _check_entries(log: UpdateLog) -> Check:
+    over_status = check_status(log.public_key, log.server_id, log.status, log.status_signature)
     if log.status.count == 0 and not log.entries:
-        return Check.NONE
-    return _check(verify(log.public_key, signed_entries(log.server_id, log.entries), log.entries_signature))
+        over_entries = Check.NONE
+    else:
+        over_entries = check_entries(log.public_key, log.server_id, log.entries, log.entries_signature)
+    return LogChecks(check_key(label, log.public_key), over_status, over_entries)
 
 
-def _check(good: bool) -> Check:
-    return Check.OK if good else Check.NOK
+def check_status(key: bytes, server_id: bytes, status: UpdateLogStatus, signature: bytes) -> Check:
+    """Whether `signature` is one by `key` over `status`; IMPOSSIBLE for a server id that the layout has no room for."""
+    return _check(key, signature, lambda: (signed_status(server_id, status),))
+
+
+def check_entries(key: bytes, server_id: bytes, entries: Sequence[UpdateLogEntry], signature: bytes) -> Check:
+    """Whether `signature` is one by `key` over `entries`, with either padding; IMPOSSIBLE as in `check_status`."""
+    return _check(key, signature, lambda: tuple(signed_entries(server_id, entries, octet) for octet in PADDING))
+
+
+def _check(key: bytes, signature: bytes, layouts: Callable[[], tuple[bytes, ...]]) -> Check:
+    if signature_problem(signature) is not None:
+        return Check.NOK
+    try:
+        signed = layouts()
+    except UpdateLogError:
+        return Check.IMPOSSIBLE
+    return Check.OK if any(verify(key, octets, signature) for octets in signed) else Check.NOK
 
 
 def _bound(server_id: bytes) -> bytes:
-    if len(server_id) != SERVER_ID_OCTETS:
-        raise UpdateLogError(f"a server id of {len(server_id)} octets, an update log belongs to one of 10", 4)
-    return server_id
+    """The 10 octets that a log is bound to: what stands between the zeros that fill a station record up."""
+    spare = len(server_id) - SERVER_ID_OCTETS
+    if spare == 0:
+        return server_id
+    if spare > 0:
+        for own, filling in (server_id[:-spare], server_id[-spare:]), (server_id[spare:], server_id[:spare]):
+            if own[0] in LENGTH_OCTETS and not any(filling):
+                return own
+    raise UpdateLogError(f"a server id of {len(server_id)} octets, an update log belongs to one of 10", 4)
 
 
 def _within(value: int, largest: int, what: str, offset: int) -> None:

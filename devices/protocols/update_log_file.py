@@ -1,7 +1,8 @@
 """Reads a log that was saved or copied as text, by the maker's tool or by this bench ([BZ] 5.2.4, 5.2.6).
 
 Forgiving in form (encoding, line ends, white space, emphasis, umlauts lost or spelled out, both sets of labels, both
-languages), strict in values: a digit too few is an error with line and field, never a guess.
+languages), strict in values: what is wrong is an error with line and field, never a guess. Only a key or a signature
+that has lost a few digits, as in the print of [BZ] 5.2.4, is told as incomplete: the rest of the log can still be read.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ LONGEST_LINE: Final = 1000
 """Characters: an entry takes 150, a signature 128."""
 
 
+SLIP: Final = 8
+"""Digits that a key or signature may have too few or too many and still be one that suffered on the way."""
+
+
 class UpdateLogTextError(UpdateLogError):
     """A text that is no update log.
 
@@ -46,18 +51,45 @@ class UpdateLogTextError(UpdateLogError):
 
 
 @dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A key or signature with too few or too many digits; what it was cannot be told.
+
+    Attributes:
+        field: public_key, grouped_key, status_signature or entries_signature.
+        line: where it stands, from 1.
+        digits: how many it has.
+        wanted: how many it should have.
+    """
+
+    field: str
+    line: int
+    digits: int
+    wanted: int = 2 * OCTETS
+
+
+class _WrongLength(UpdateLogError):
+    """So many digits are not what is wanted."""
+
+    def __init__(self, digits: int, wanted: int) -> None:
+        self.digits = digits
+        self.wanted = wanted
+        super().__init__(f"{digits} hexadecimal digits instead of {wanted}")
+
+
+@dataclass(frozen=True, slots=True)
 class SavedLog:
     """A log as its text tells it; nothing of it is checked.
 
     Attributes:
-        status, status_signature: the status and its 64 octets.
-        entries, entries_signature: the entries and their 64 octets; empty when there are none.
+        status, status_signature: the status and its 64 octets; empty when they are incomplete.
+        entries, entries_signature: the entries and their 64 octets; empty when there are none or they are incomplete.
         public_key: that the meter sent, 64 octets; None when the text has none.
         grouped_key: the key printed with separators, None when there is none.
         server_id: 10 octets, None when the text has none.
         number, firmware, pc_name, user, read_at: as printed, empty when the text has none.
         key_check, status_check, entries_check: what the program that saved it claims; None when it claims nothing.
         layout: name of the signed octets; empty for the maker's, which are unknown.
+        incomplete: keys and signatures with a wrong number of digits.
     """
 
     status: UpdateLogStatus
@@ -76,6 +108,11 @@ class SavedLog:
     status_check: Check | None = None
     entries_check: Check | None = None
     layout: str = ""
+    incomplete: tuple[Incomplete, ...] = ()
+
+    def lacks(self, field: str) -> Incomplete | None:
+        """What is known of `field` when it is incomplete."""
+        return next((one for one in self.incomplete if one.field == field), None)
 
 
 def parse_log(data: bytes | str) -> SavedLog:
@@ -190,7 +227,7 @@ def _hex_of(octets: int) -> Callable[[str], bytes]:
         if foreign:
             raise UpdateLogError(f"{foreign[0]!r} at digit {foreign.start() + 1} is no hexadecimal digit")
         if len(digits) != 2 * octets:
-            raise UpdateLogError(f"{len(digits)} hexadecimal digits instead of {2 * octets}")
+            raise _WrongLength(len(digits), 2 * octets)
         return bytes.fromhex(digits)
 
     return read
@@ -309,6 +346,7 @@ class _Below:
 class _Reader:
     def __init__(self) -> None:
         self._found: dict[str, Any] = {}
+        self._incomplete: dict[str, Incomplete] = {}
         self._entries: list[UpdateLogEntry] = []
         self._section = ""
         self._below: _Below | None = None
@@ -359,7 +397,7 @@ class _Reader:
             self._keep(number, offset, name, rest)
 
     def _add_entry(self, number: int, offset: int, line: str) -> None:
-        if "entries_signature" in self._found:
+        if "entries_signature" in self._found or "entries_signature" in self._incomplete:
             raise UpdateLogTextError(f"{_short(line)} behind the signature", number, _shown("entries_section"), offset)
         try:
             self._entries.append(_entry(line))
@@ -373,25 +411,35 @@ class _Reader:
         self._keep(below.line, below.offset, below.name, "".join(below.text))
 
     def _keep(self, number: int, offset: int, name: str, text: str) -> None:
+        value: Any
         try:
             value = _VALUES[name](text)
+        except _WrongLength as problem:
+            if name not in _IN_LINES_BELOW or abs(problem.digits - problem.wanted) > SLIP:
+                raise UpdateLogTextError(str(problem), number, _shown(name), offset) from None
+            value = Incomplete(name, number, problem.digits, problem.wanted)
         except UpdateLogError as problem:
             raise UpdateLogTextError(str(problem), number, _shown(name), offset) from None
+        before = self._found.pop(name) if name in self._found else self._incomplete.pop(name, None)
         # The maker's block shows the key twice: first that of the window, then that of the meter, which counts.
-        if name != "public_key" and self._found.get(name, value) != value:
+        if name != "public_key" and before not in (None, value):
             raise UpdateLogTextError("this is there twice, with two values", number, _shown(name), offset)
-        self._found[name] = value
+        if isinstance(value, Incomplete):
+            self._incomplete[name] = value
+        else:
+            self._found[name] = value
 
     def result(self) -> SavedLog:
         self._close()
         found = self._found
         needed = ["count", "full", "status_signature", *(["entries_signature"] if self._entries else [])]
         for name in needed:
-            if name not in found:
+            if name not in found and name not in self._incomplete:
                 raise UpdateLogTextError("this is missing", self._last, _shown(name))
         status = UpdateLogStatus(found.pop("count"), found.pop("full"))
         kept = {name: value for name, value in found.items() if name in _VALUES}
-        return SavedLog(status, entries=tuple(self._entries), **kept)
+        kept.setdefault("status_signature", b"")
+        return SavedLog(status, entries=tuple(self._entries), incomplete=tuple(self._incomplete.values()), **kept)
 
 
 def _shown(name: str) -> str:

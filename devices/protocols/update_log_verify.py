@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from devices.protocols.p256 import key_problem, signature_problem, verify
+from devices.protocols.p256 import key_problem, signature_problem
 from devices.protocols.sml.errors import SmlError
 from devices.protocols.sml.server_id import device_number
-from devices.protocols.update_log import Check, LogChecks, check_key, signed_entries, signed_status
+from devices.protocols.update_log import Check, LogChecks, check_entries, check_key, check_status
 from devices.protocols.update_log_file import SavedLog
 from devices.protocols.update_log_findings import Finding, findings
 from devices.protocols.update_log_text import OWN_LAYOUT
@@ -36,6 +36,13 @@ _UNKNOWN: Final = (
 )
 _NOT_THERE: Final = ("steht nicht in der Datei", "is not in the file")
 _SILENT: Final = ("", "")
+FIELD_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "public_key": ("der Public-Key", "the public key"),
+    "grouped_key": ("der Public-Key mit Trennzeichen", "the public key with separators"),
+    "status_signature": ("die Signatur des Logbuchstatus", "the signature of the log status"),
+    "entries_signature": ("die Signatur der Logbucheinträge", "the signature of the log entries"),
+}
+"""What may be incomplete -> German, English."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,22 @@ def examine(saved: SavedLog, label: bytes | None = None) -> Examination:
     )
 
 
+def _digits(saved: SavedLog, field: str) -> tuple[str, str] | None:
+    """Why `field` cannot be checked, when it has a wrong number of digits."""
+    lack = saved.lacks(field)
+    if lack is None:
+        return None
+    german, english = FIELD_WORDS[field]
+    return (
+        f"{german} hat {lack.digits} statt {lack.wanted} Ziffern, Zeile {lack.line}",
+        f"{english} has {lack.digits} digits instead of {lack.wanted}, line {lack.line}",
+    )
+
+
 def _label(saved: SavedLog, label: bytes | None) -> Point:
+    lack = _digits(saved, "public_key")
+    if lack is not None:
+        return Point("label", Check.SKIPPED, lack)  # there is nothing that a label could be compared with
     if saved.public_key is None:
         return Point("label", Check.SKIPPED if label is None else Check.NOK, _NOT_THERE)
     return Point("label", check_key(label, saved.public_key))
@@ -101,7 +123,8 @@ def _label(saved: SavedLog, label: bytes | None) -> Point:
 def _curve(saved: SavedLog, _: bytes | None) -> Point:
     key = saved.public_key or saved.grouped_key
     if key is None:
-        return Point("curve", Check.IMPOSSIBLE, _NOT_THERE)
+        lack = _digits(saved, "public_key") or _digits(saved, "grouped_key")
+        return Point("curve", Check.IMPOSSIBLE, lack or _NOT_THERE)
     problem = key_problem(key)
     if problem is None:
         return Point("curve", Check.OK)
@@ -110,7 +133,8 @@ def _curve(saved: SavedLog, _: bytes | None) -> Point:
 
 def _renderings(saved: SavedLog, _: bytes | None) -> Point:
     if saved.public_key is None or saved.grouped_key is None:
-        return Point("renderings", Check.IMPOSSIBLE, _NOT_THERE)
+        lack = _digits(saved, "public_key") or _digits(saved, "grouped_key")
+        return Point("renderings", Check.IMPOSSIBLE, lack or _NOT_THERE)
     return Point("renderings", Check.OK if saved.public_key == saved.grouped_key else Check.NOK)
 
 
@@ -128,7 +152,10 @@ def _identity(saved: SavedLog, _: bytes | None) -> Point:
     )
 
 
-def _form(topic: str, signature: bytes) -> Point:
+def _form(topic: str, saved: SavedLog, field: str, signature: bytes) -> Point:
+    lack = _digits(saved, field)
+    if lack is not None:
+        return Point(topic, Check.IMPOSSIBLE, lack)
     problem = signature_problem(signature)
     if problem is None:
         return Point(topic, Check.OK)
@@ -136,33 +163,46 @@ def _form(topic: str, signature: bytes) -> Point:
 
 
 def _status_form(saved: SavedLog, _: bytes | None) -> Point:
-    return _form("status_form", saved.status_signature)
+    return _form("status_form", saved, "status_signature", saved.status_signature)
 
 
 def _entries_form(saved: SavedLog, _: bytes | None) -> Point:
-    if not saved.entries_signature:
+    if not saved.entries_signature and saved.lacks("entries_signature") is None:
         return Point("entries_form", Check.NONE)
-    return _form("entries_form", saved.entries_signature)
+    return _form("entries_form", saved, "entries_signature", saved.entries_signature)
 
 
 def _status(saved: SavedLog, _: bytes | None) -> Point:
-    return _signature("status", saved, saved.status_signature, lambda server: signed_status(server, saved.status))
+    return _signature(
+        "status",
+        saved,
+        saved.status_signature,
+        lambda key, server: check_status(key, server, saved.status, saved.status_signature),
+    )
 
 
 def _entries(saved: SavedLog, _: bytes | None) -> Point:
     if saved.status.count == 0 and not saved.entries:
         return Point("entries", Check.NONE)
-    return _signature("entries", saved, saved.entries_signature, lambda server: signed_entries(server, saved.entries))
+    return _signature(
+        "entries",
+        saved,
+        saved.entries_signature,
+        lambda key, server: check_entries(key, server, saved.entries, saved.entries_signature),
+    )
 
 
-def _signature(topic: str, saved: SavedLog, signature: bytes, signed: Callable[[bytes], bytes]) -> Point:
+def _signature(topic: str, saved: SavedLog, signature: bytes, look: Callable[[bytes, bytes], Check]) -> Point:
     """OK is only ever said for a signature that was verified; NOK only where the signed octets are known, or where the
     octets are no signature at all."""
+    lack = _digits(saved, f"{topic}_signature")
+    if lack is not None:
+        return Point(topic, Check.IMPOSSIBLE, lack)
     if signature_problem(signature) is not None:
         return Point(topic, Check.NOK, ("die Form ist falsch", "its form is wrong"))
     if saved.server_id is None or saved.public_key is None:
-        return Point(topic, Check.IMPOSSIBLE, _NOT_THERE)
-    if verify(saved.public_key, signed(saved.server_id), signature):
+        return Point(topic, Check.IMPOSSIBLE, _digits(saved, "public_key") or _NOT_THERE)
+    if look(saved.public_key, saved.server_id) is Check.OK:
         return Point(topic, Check.OK)
     return Point(topic, Check.NOK) if saved.layout == OWN_LAYOUT else Point(topic, Check.IMPOSSIBLE, _UNKNOWN)
 

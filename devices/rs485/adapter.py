@@ -122,6 +122,8 @@ class AdapterPort(SerialPort):
 
     Attributes:
         settings: as it was opened.
+        on_spoilt_echo: told in words of each echo that came otherwise than it was sent, or not at all; None: nobody
+            listens.
         whole: a frame has to come in one piece, so that it goes out without gaps and with the driver on throughout.
     """
 
@@ -146,6 +148,7 @@ class AdapterPort(SerialPort):
         """
         super().__init__(device, name, LineSettings(settings.baudrate))
         self.settings = settings
+        self.on_spoilt_echo: Callable[[str], None] | None = None
         self._clock = clock
         self._echo = EchoFilter() if settings.echo else None
         self._echo_due = 0.0
@@ -241,15 +244,26 @@ class AdapterPort(SerialPort):
 
     def _received(self, data: bytes) -> None:
         if self._echo is not None:
+            spoilt = self._echo.spoilt
             data = self._echo.heard(data)
+            if self._echo.spoilt != spoilt:
+                self._tell(f"{self.name} heard other octets than it sent: somebody else spoke at the same time")
         if data:
             super()._received(data)
 
     def _echo_late(self) -> None:
         if self._echo is None or self._gone is not None or self._clock.seconds() < self._echo_due - 1e-9:
             return
-        if held := self._echo.give_up():
+        waiting = self._echo.waiting
+        held = self._echo.give_up()
+        if waiting:
+            self._tell(f"{self.name} did not hear {waiting} octets of what it sent; does it hear itself ('echo')?")
+        if held:
             super()._received(held)
+
+    def _tell(self, spoilt: str) -> None:
+        if self.on_spoilt_echo is not None:
+            self.on_spoilt_echo(spoilt)
 
 
 def open_adapter(clock: Clock, settings: AdapterSettings, *, name: str | None = None) -> AdapterPort:

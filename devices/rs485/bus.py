@@ -19,13 +19,16 @@ Octets are heard when their last bit is on the wire. Two kinds of port are told 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from operator import attrgetter
+from typing import Final, Protocol
 
 from devices.clock import Clock
+from devices.errors import BenchError
 from devices.ports.base import BytePort, LineSettings, PortLost
 
 GATEWAY = "gateway"
@@ -39,6 +42,14 @@ _RECENT = 8
 
 Transmit = Callable[[bytes], None]
 """Puts octets on the bus, now or, when the same station is still sending, behind that."""
+
+EVERYBODY: Final = -1
+"""Octets that concern everybody."""
+NOBODY: Final = -2
+"""Octets that concern none of those who are tuned."""
+
+Concern = Callable[[bytes], int]
+"""Whom the octets of a transmission concern: those who are tuned to that number, EVERYBODY or NOBODY."""
 
 Evidence = Callable[[float, str, bytes, bool], None]
 """Called at the end of each transmission: ``clock.seconds()`` of its last bit, name of the sender (station name or
@@ -76,7 +87,9 @@ class _Place:
     """What the bus knows of one station."""
 
     station: Station
+    number: int
     plugged: bool = True
+    tuned: int = EVERYBODY
     free_at: float = 0.0
     waiting: deque[bytes] = field(default_factory=deque)
 
@@ -123,6 +136,9 @@ class Rs485Bus:
         self._paces = getattr(port, "line", None) is not None if port_paces is None else port_paces
         self._whole = bool(getattr(port, "whole", False))
         self._places: dict[str, _Place] = {}
+        self._numbers = itertools.count()
+        self._listening: dict[int, list[_Place]] = {EVERYBODY: []}
+        self._concern: Concern = _everybody
         self._active: list[_Transmission] = []
         self._recent: deque[_Transmission] = deque(maxlen=_RECENT)
         self._gateway_free_at = 0.0
@@ -133,8 +149,8 @@ class Rs485Bus:
         """Put `station` on the bus, plugged in. Returns how it transmits. Raises ValueError on a name in use."""
         if station.name == GATEWAY or station.name in self._places:
             raise ValueError(f"there is a {station.name!r} on the bus already, stations need names of their own")
-        place = _Place(station)
-        self._places[station.name] = place
+        place = self._places[station.name] = _Place(station, next(self._numbers))
+        self._listening[EVERYBODY].append(place)
 
         def transmit(data: bytes) -> None:
             if self._places.get(place.station.name) is place:
@@ -148,6 +164,7 @@ class Rs485Bus:
         if place is not None and place.station is station:
             self.plug(station, False)
             del self._places[station.name]
+            self._listening[place.tuned].remove(place)
 
     def plug(self, station: Station, connected: bool = True) -> None:
         """Pull or push the plug of `station`. Out of the socket it neither hears nor is heard; a transmission
@@ -159,6 +176,23 @@ class Rs485Bus:
             place.free_at = self._clock.seconds()
             for transmission in [one for one in self._active if one.source == station.name]:
                 self._break_off(transmission)
+
+    def tune(self, station: Station, number: int, concern: Concern) -> None:
+        """From now on `station` takes only octets that concern `number`, or everybody: it has nothing to do with all
+        others, and on a full bus that is most of the work. Back to everything: EVERYBODY.
+
+        Args:
+            station: on the bus; unknown ones are let pass.
+            number: as `concern` gives it.
+            concern: tells whom octets concern; all who are tuned have the same.
+        """
+        place = self._places.get(station.name)
+        if place is None or place.station is not station or place.tuned == number:
+            return
+        self._concern = concern
+        self._listening[place.tuned].remove(place)
+        self._listening.setdefault(number, []).append(place)
+        place.tuned = number
 
     def unplug(self, station: Station) -> None:
         """``plug(station, False)``."""
@@ -262,8 +296,8 @@ class Rs485Bus:
             return
         try:
             self._port.write(part)
-        except PortLost as lost:
-            self._port_lost(lost)
+        except BenchError as trouble:  # gone, or an adapter that takes nothing more
+            self._port_lost(trouble)
 
     def _finish(self, transmission: _Transmission) -> None:
         self._active.remove(transmission)
@@ -275,10 +309,18 @@ class Rs485Bus:
         if self.on_evidence is not None:
             self.on_evidence(transmission.ends, transmission.source, octets, transmission.spoilt)
         sending = {one.source for one in self._active}
-        for place in list(self._places.values()):
+        for place in self._hearers(octets):
             name = place.station.name
             if place.plugged and name != transmission.source and name not in sending:
                 place.station.receive(octets)
+
+    def _hearers(self, octets: bytes) -> list[_Place]:
+        """Whom octets concern, in the order in which they came on the bus."""
+        number = self._concern(octets)
+        if number == EVERYBODY:
+            return list(self._places.values())
+        chosen = [*self._listening[EVERYBODY], *self._listening.get(number, ())]
+        return sorted(chosen, key=attrgetter("number")) if len(chosen) > 1 else chosen
 
     def _break_off(self, transmission: _Transmission) -> None:
         now = self._clock.seconds()
@@ -288,9 +330,16 @@ class Rs485Bus:
         self._pass_on(transmission, len(transmission.octets))
         self._finish(transmission)
 
-    def _port_lost(self, lost: PortLost) -> None:
+    def _port_lost(self, trouble: BenchError) -> None:
         if self._port is None:
             return
-        self._port = None
+        port, self._port = self._port, None
+        if not isinstance(trouble, PortLost):
+            port.close()
         if self.on_lost is not None:
-            self.on_lost(lost)
+            what = "the meters are no longer on the gateway's bus, look at adapter and cable"
+            self.on_lost(PortLost(f"{trouble}; {what}"))
+
+
+def _everybody(_octets: bytes) -> int:
+    return EVERYBODY

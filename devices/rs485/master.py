@@ -251,7 +251,8 @@ class LmnMaster:
             self._heard += len(data)
 
     def _port_lost(self, lost: PortLost) -> None:
-        self._lost = lost
+        self._lost = PortLost(f"{lost}; the bench is no longer on the meter's bus, look at adapter and cable")
+        self.frames.gone()
 
     def _wrong(self, kind: str, address: int | None, reason: str) -> None:
         where = "" if address is None else f" (address {address:02X})"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from devices.clock import Clock, Deadline
@@ -21,6 +22,7 @@ from devices.protocols.smarty_service import (
     SELECTOR,
     Answer,
     Command,
+    CrcOrder,
     MeterIdentity,
     Refusal,
     Refused,
@@ -29,6 +31,8 @@ from devices.protocols.smarty_service import (
     read_text,
 )
 from devices.protocols.smarty_update import BLOCK_OCTETS, Progress, Stage, begin_data, block_data
+from devices.protocols.sml import SmlError
+from devices.protocols.sml.server_id import device_number
 from devices.protocols.update_log import UpdateLog, UpdateLogEntry, UpdateLogError, UpdateLogStatus, from_page
 from devices.rs485.master import FoundMeter, LmnMaster, MeterLink, MeterSilent, limits_for
 
@@ -83,6 +87,7 @@ class SmartyClient:
         *,
         selector: int = SELECTOR,
         frame_size: int = FRAME_SIZE,
+        crc_order: CrcOrder = CrcOrder.HIGH_FIRST,
     ) -> None:
         """Nothing is sent yet.
 
@@ -92,12 +97,14 @@ class SmartyClient:
             meter: one that the master has found.
             selector: "Frame-SAP" of the maker's tool.
             frame_size: octets of information in a frame. HdlcError outside 1..2036.
+            crc_order: of the inner check.
         """
         self.meter = meter
         self._clock = clock
         self._master = master
         self._selector = selector
         self._limits = limits_for(frame_size)
+        self._crc_order = crc_order
         self._link: MeterLink | None = None
 
     async def __aenter__(self) -> SmartyClient:
@@ -110,8 +117,15 @@ class SmartyClient:
     # --- reading
 
     async def identity(self) -> MeterIdentity:
-        """Who it is. This and all others raise MeterSilent, MeterRefused, MeterTalksNonsense and PortLost."""
-        return _read(MeterIdentity.from_bytes, await self.ask(Command.IDENTITY))
+        """Who it is; the device number is that of its server id when it tells it in no known way.
+
+        This and all others raise MeterSilent, MeterRefused, MeterTalksNonsense and PortLost.
+        """
+        identity = _read(MeterIdentity.from_bytes, await self.ask(Command.IDENTITY))
+        if not identity.number:
+            with contextlib.suppress(SmlError):
+                return replace(identity, number=device_number(self.meter.server_id))
+        return identity
 
     async def firmware(self) -> str:
         """Name and version of the running APP-FW, such as ``ENSO-MME V2.0``."""
@@ -237,7 +251,9 @@ class SmartyClient:
         if self._link is None:
             await self._open()
         assert self._link is not None
-        answer = _read(Answer.from_bytes, await self._link.ask(Request(command, data).to_bytes()))
+        order = self._crc_order
+        heard = await self._link.ask(Request(command, data).to_bytes(order))
+        answer = _read(lambda octets: Answer.from_bytes(octets, order), heard)
         refused = _read(lambda one: one.refused, answer)
         if refused is not None:
             raise MeterRefused(refused)

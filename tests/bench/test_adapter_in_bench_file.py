@@ -31,6 +31,13 @@ def test_direction_delays_and_echo_reach_the_driver(tmp_path: Path) -> None:
     assert adapter.settings() == AdapterSettings("/dev/serial/by-id/x", 921_600, "rts", False, 0.001, 0.0002, True)
 
 
+def test_an_emulated_gateway_at_a_real_port_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hall.yaml"
+    path.write_text("name: hall\ngateway: {emulated: true}\nwired_lmn: {port: /dev/ttyUSB0}\n", "utf-8")
+    with pytest.raises(UsageError, match="an emulated gateway is not at /dev/ttyUSB0"):
+        load_bench(str(path))
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [("direction: rst", "direction"), ("rts_levle: low", "did you mean 'rts_level'"), ("echo: maybe", "echo")],

@@ -116,3 +116,21 @@ def test_titles_do_not_steer_the_terminal(tmp_path: Path, capsys: pytest.Capture
     text = capsys.readouterr().out
     assert "\x1b" not in text
     assert "red \\x1b[31m and on" in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "expected"),
+    [
+        ("smarty_bz_plus_v2", "power: on", "s.yaml:8:5: 'power' is for gateways: this scenario is about a meter"),
+        ("smarty_bz_plus_v2", "leds: {PWR: on}", "'leds' is for gateways"),
+        ("base_meter", "service: {meter: dut}", "s.yaml:6:17: meter 'dut' is a base_meter, the device under test is a"),
+    ],
+)
+def test_a_scenario_about_a_meter_has_that_meter_and_no_gateway(
+    tmp_path: Path, kind: str, step: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.yaml"
+    head = "id: C-1\ntitle: A check\ndevice: bz_plus_v2\ngiven:\n  meters:\n"
+    path.write_text(f"{head}    dut: {{type: {kind}, id: 1SAG0021061001}}\nsteps:\n  - {step}\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 2
+    assert expected in capsys.readouterr().err

@@ -102,7 +102,7 @@ def bench_file(folder: Path, **changes: object) -> Path:
 def test_a_bench_file_that_names_a_port_that_is_not_there_is_bench_trouble(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = bench_file(tmp_path, time="real", wired_lmn={"port": "/dev/ttyUSB99"})
+    bench = bench_file(tmp_path, time="real", mains={"rtu": {"port": "/dev/ttyUSB99"}})
     code = main(["run", str(scenario(tmp_path)), "--bench", str(bench), "--out", str(tmp_path / "run")])
     assert code == 3
     printed = capsys.readouterr().out

@@ -19,7 +19,17 @@ from bench.decode.contents import TlsRecords
 from bench.decode.exact_json import exact_json
 from bench.decode.registers import registers
 from bench.recorded import read_expected
-from devices.protocols.hdlc import ALL_STATIONS, GATEWAY, Control, Frame, FrameKind, StationRecord
+from devices.protocols.hdlc import (
+    ALL_STATIONS,
+    GATEWAY,
+    SELECTOR_WORDS,
+    Control,
+    Frame,
+    FrameKind,
+    Selector,
+    StationRecord,
+)
+from devices.protocols.smarty_service import Command, Refusal, Refused, Request
 from devices.protocols.sml.messages import (
     Attention,
     CosemAttribute,
@@ -45,6 +55,7 @@ from devices.protocols.sml.messages import (
 from devices.protocols.sml.obis import parse_obis
 from devices.protocols.sml.transport import encode_file, split_raw
 from devices.protocols.sml.values import scaler_unit_value
+from devices.protocols.sym_message import STEP_WORDS, Step
 
 ROOT = Path(__file__).parents[2]
 VECTORS = ROOT / "tests" / "vectors"
@@ -278,6 +289,26 @@ def test_pairing_and_service_messages_are_named(capsys: Captured, monkeypatch: p
         "service protocol: request, command 11 (identity)",
         "SYM: 1 octets are too few for a header",
     ]
+
+
+def test_commands_that_the_makers_trace_does_not_show_are_marked(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """lmn-wired 2: only 11 and 12 are known, the names of the others are the bench's own."""
+    messages = [Request(0x12), Request(Command.LOG_STATUS), Request(0x66)]
+    octets = b"".join(info_frame(0x70, message.to_bytes()) for message in messages)
+    refused = Refused(Command.UPDATE_BEGIN, Refusal.LOG_FULL).to_answer().to_bytes()
+    assert contents(octets + info_frame(0x70, refused, source=0x44), capsys, monkeypatch) == [
+        "service protocol: request, command 12 (firmware version)",
+        "service protocol: request, command 22 (log status, assumed)",
+        "service protocol: request, command 66",
+        "service protocol: answer, command 7F (error, assumed)",
+    ]
+
+
+def test_words_are_there_for_every_selector_and_every_step_of_pairing() -> None:
+    assert set(SELECTOR_WORDS) == set(Selector)
+    assert set(STEP_WORDS) == set(Step)
 
 
 def test_a_capture_of_the_bench_is_read(tmp_path: Path, capsys: Captured) -> None:

@@ -15,7 +15,8 @@ from bench.expect import Look, Truth
 from bench.patterns import parse_written
 from bench.products import gateway_type
 from bench.rig import Rig
-from bench.steps.leds import Lasted, LinesShow, MeaningShown, look_at_meanings
+from bench.steps.led_lasting import Lasted
+from bench.steps.led_looks import LinesShow, MeaningShown, look_at_meanings
 from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.leds.emulated import EmulatedLeds

@@ -11,12 +11,13 @@ from bench.scenario.models import GivenMeter
 from bench.tools.emulated_bus import EmulatedBus
 from devices.clock import Clock
 from devices.errors import UsageError
+from devices.meters.defaults import LmnDefaults
 from devices.ports.base import LineSettings
 from devices.ports.memory import memory_pair
 from devices.ports.pty import pty_pair
 from devices.protocols.hdlc import Selector
 from devices.protocols.lmn_certificate import Identity, make_identity
-from devices.protocols.lmn_tls import TlsEnd
+from devices.protocols.lmn_tls import SUITES, TlsEnd, TlsSettings
 from devices.protocols.sml.messages import CloseRequest, GetListRequest, Message, OpenRequest, encode_messages
 from devices.protocols.sml.transport import FileReader, SmlFile, decode_file, encode_file
 from devices.protocols.sym import SymGateway
@@ -31,11 +32,18 @@ SMARTY = GivenMeter(type="smarty_bz_plus_v2", id="1SAG0021061001", load="500 W")
 class Gateway:
     """A gateway in a few lines, to pair and read with."""
 
-    def __init__(self, clock: Clock, rng: random.Random, folder: Path | None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        folder: Path | None,
+        given: GivenMeter = SMARTY,
+        defaults: LmnDefaults | None = None,
+    ) -> None:
         near, far = memory_pair(clock)
         self.clock = clock
-        self.bus = EmulatedBus(clock, far, seed=1)
-        self.bus.add("meter", SMARTY, state=folder)
+        self.bus = EmulatedBus(clock, far, seed=1, defaults=defaults)
+        self.bus.add("meter", given, state=folder)
         self.master = LmnMaster(clock, near)
         now = clock.now()
         self.own = make_identity("gateway", "brainpoolP256r1", now, 700, rng)
@@ -51,15 +59,18 @@ class Gateway:
             request: bytes | None = end.start()
             while request is not None:
                 request = end.feed(await link.ask(request))
+        assert end.result is not None
+        self.told = end.result
 
-    async def read_secured(self, own: Identity, meters: Identity) -> SmlFile:
-        end = TlsEnd.gateway(own, meters.certificate, self.clock.now())
+    async def read_secured(self, own: Identity, meters: Identity, settings: TlsSettings | None = None) -> SmlFile:
+        end = TlsEnd.gateway(own, meters.certificate, self.clock.now(), settings or TlsSettings())
         async with self.master.connect(await self.found(), Selector.TLS_COSEM) as link:
             flight = end.start()
             while not end.established:
                 flight = end.feed(await link.ask(flight))
             end.feed(await link.ask(flight + end.send(_get_list())))
             (file,) = FileReader().feed(end.received())
+        self.suite = end.suite
         assert isinstance(file, SmlFile)
         return file
 
@@ -85,6 +96,28 @@ async def test_a_new_meter_is_read_in_the_clear_and_through_tls_once_it_is_paire
         await gateway.read_clear()
     async with SmartyClient(clock, gateway.master, await gateway.found()) as client:
         assert await client.firmware() == "ENSO-MME V2.0", "the service protocol has its own selector"
+    gateway.bus.close()
+
+
+async def test_a_meter_takes_every_suite_and_prefers_one(clock: Clock, rng: random.Random) -> None:
+    """lmn-wired 3.1 and 3.2: step 2 names four suites, and the meter keeps its word."""
+    gateway = Gateway(clock, rng, None, SMARTY.model_copy(update={"suite": "C02C"}))
+    await gateway.pair()
+    assert gateway.told.suites == (0xC02C, 0xC023, 0xC024, 0xC02B)
+    await gateway.read_secured(gateway.own, gateway.meters)
+    assert gateway.suite == 0xC02C
+    for suite in SUITES:
+        await gateway.read_secured(gateway.own, gateway.meters, TlsSettings(suites=(suite,)))
+        assert gateway.suite == suite
+    gateway.bus.close()
+
+
+async def test_a_meter_names_the_curves_that_it_takes(clock: Clock, rng: random.Random) -> None:
+    """lmn-wired 3.2, step 2."""
+    defaults = LmnDefaults().overridden({"curves": ["brainpoolP256r1", "P-256"]})
+    gateway = Gateway(clock, rng, None, defaults=defaults)
+    await gateway.pair()
+    assert gateway.told.curves == (26, 23)
     gateway.bus.close()
 
 

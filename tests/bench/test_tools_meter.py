@@ -127,7 +127,7 @@ def test_the_tools_find_the_meters_through_the_terminal_and_several_have_to_be_c
     )
     with meters("--meters", str(file)) as running:
         read = ["updatelog", "read", "--port", running.port, "--skip-key-check"]
-        assert main(read) == 2
+        assert main([*read, "--lang", "en"]) == 2
         error = capsys.readouterr().err
         assert "several meters answer: " in error
         assert "1SAG0021061001 at address" in error
@@ -201,7 +201,7 @@ def options(**values: object) -> MeterOptions:
 
 
 def test_without_a_word_it_is_the_meter_of_the_makers_example() -> None:
-    (meter,) = given_meters(options()).values()
+    (meter,) = given_meters(options()).given.values()
     assert (meter.type, meter.id) == ("smarty_bz_plus_v2", "1SAG0021061001")
 
 
@@ -215,7 +215,7 @@ def test_without_a_word_it_is_the_meter_of_the_makers_example() -> None:
     ],
 )
 def test_a_single_meter_is_given_by_options(values: dict[str, str], kind: str, number: str) -> None:
-    (meter,) = given_meters(options(**values)).values()
+    (meter,) = given_meters(options(**values)).given.values()
     assert (meter.type, meter.id) == (kind, number)
 
 

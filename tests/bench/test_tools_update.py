@@ -364,7 +364,7 @@ def test_built_images_are_accepted_or_rejected_as_they_say(tmp_path: Path, capsy
 
 def test_a_script_without_yes_is_refused_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.cli", "update-meter", "--port", "emulated", str(image(tmp_path))],
+        [sys.executable, "-m", "bench.cli", "update-meter", "--lang", "en", "--port", "emulated", str(image(tmp_path))],
         capture_output=True,
         text=True,
         check=False,

@@ -274,23 +274,23 @@ def test_what_is_no_signature_at_all_is_shown_to_be_wrong_even_in_the_makers_log
             MAKERS_LOG.replace("Anzahl Logbucheinträge: 4", "Anzahl Logbucheinträge: vier"),
             "log.txt: line 18, Anzahl Logbucheinträge: ",
         ),
-        (MAKERS_LOG.replace("B7EA9F", "B7EA9"), "127 hexadecimal digits instead of 128"),
+        (MAKERS_LOG.replace("BA475E9D04974ED90", ""), "111 hexadecimal digits instead of 128"),
     ],
 )
 def test_a_file_that_is_no_log_is_wrong_use_with_line_and_field(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str
 ) -> None:
     for act in ("verify", "print"):
-        assert main(["updatelog", act, str(saved(tmp_path, text))]) == 2
+        assert main(["updatelog", act, "--lang", "en", str(saved(tmp_path, text))]) == 2
         error = capsys.readouterr().err
         assert expected in error
         assert len(error.strip().splitlines()) == 1
 
 
 def test_a_missing_file_and_a_bad_key_are_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["updatelog", "verify", str(tmp_path / "nowhere.txt")]) == 2
+    assert main(["updatelog", "verify", "--lang", "en", str(tmp_path / "nowhere.txt")]) == 2
     assert "nowhere.txt: cannot be read" in capsys.readouterr().err
-    assert main(["updatelog", "verify", str(saved(tmp_path, MAKERS_LOG)), "--key", "12AB"]) == 2
+    assert main(["updatelog", "verify", "--lang", "en", str(saved(tmp_path, MAKERS_LOG)), "--key", "12AB"]) == 2
     assert "--key: a key has 128 hexadecimal digits, this one has 4" in capsys.readouterr().err
 
 
@@ -354,7 +354,7 @@ def test_a_foreign_key_is_told_to_programs_too(capsys: pytest.CaptureFixture[str
 )
 def test_wrong_use_is_one_line(arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:
-        code = main(["updatelog", "read", *arguments])
+        code = main(["updatelog", "read", "--lang", "en", *arguments])
     except SystemExit as end:
         code = int(end.code or 0)
     assert code == 2
@@ -364,12 +364,12 @@ def test_wrong_use_is_one_line(arguments: list[str], expected: str, capsys: pyte
 
 
 def test_trouble_with_the_port_is_not_the_meters(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["updatelog", "read", "--port", "/dev/ttyUSB99", "--skip-key-check"]) == 3
+    assert main(["updatelog", "read", "--lang", "en", "--port", "/dev/ttyUSB99", "--skip-key-check"]) == 3
     assert "serial port /dev/ttyUSB99 does not exist" in capsys.readouterr().err
 
 
 def test_another_sap_finds_no_service(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["updatelog", "read", "--port", "emulated", "--skip-key-check", "--sap", "71"]) == 1
+    assert main(["updatelog", "read", "--lang", "en", "--port", "emulated", "--skip-key-check", "--sap", "71"]) == 1
     assert "only a SMARTY BZ-PLUS v2 has this service" in capsys.readouterr().err
 
 

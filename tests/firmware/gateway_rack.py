@@ -13,6 +13,7 @@ from typing import Any
 from devices.clock import Clock
 from devices.gateway_types.model import GatewayType
 from devices.ports.memory import MemoryPort, memory_pair
+from devices.ports.radio import Antenna
 from firmware.config import GatewayCables, GatewayConfig
 from firmware.gateway import EmulatedGateway
 from firmware.leds import LedEdge
@@ -210,13 +211,14 @@ class Rack:
         *,
         memory: NonVolatileMemory | None = None,
         seed: int = 1,
+        antenna: Antenna | None = None,
     ) -> None:
         self.clock = clock
         self.lmn = memory_pair(clock, ("gateway LMN", "LMN"))
         self.wan = memory_pair(clock, ("gateway WAN", "WAN"))
         self.han = memory_pair(clock, ("gateway HAN", "HAN"))
         self.port = memory_pair(clock, ("gateway maintenance", "maintenance"))
-        cables = GatewayCables(self.lmn[0], self.wan[0], self.han[0], self.port[0])
+        cables = GatewayCables(self.lmn[0], self.wan[0], self.han[0], self.port[0], antenna)
         self.memory = memory or NonVolatileMemory()
         self.gateway = EmulatedGateway(gateway_type, clock, cables, self.memory, random.Random(seed), config)
         self.console = Console(clock, self.port[1])

@@ -13,6 +13,7 @@ from devices.meters.base_meter import BaseMeter
 from devices.meters.delivery import delivery_key
 from devices.meters.security import MeterSecurity, SecuritySettings
 from devices.meters.wired_station import WiredStation
+from devices.protocols.hdlc_link import LinkLimits
 from devices.protocols.sml.server_id import server_id
 from devices.rs485.bus import Rs485Bus
 from firmware.config import GatewayConfig, MeterProfile
@@ -30,13 +31,20 @@ def profile(number: str = NUMBER, **more: Any) -> MeterProfile:
 class SecureMeter:
     """A base meter with its security and its station, and what happened to it."""
 
-    def __init__(self, clock: Clock, bus: Rs485Bus, number: str, settings: SecuritySettings | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        bus: Rs485Bus,
+        number: str,
+        settings: SecuritySettings | None = None,
+        limits: LinkLimits | None = None,
+    ) -> None:
         self.number = number
         meter = BaseMeter(clock, number)
         rng = random.Random(number)
         self.security = MeterSecurity(clock, meter, delivery_key(meter.server_id), rng, settings)
         self.events: list[tuple[float, str, dict[str, object]]] = []
-        self.station = WiredStation(clock, bus, self.security, rng, services=self.security.services())
+        self.station = WiredStation(clock, bus, self.security, rng, services=self.security.services(), limits=limits)
 
         def seen(kind: str, details: dict[str, object]) -> None:
             self.events.append((clock.seconds(), kind, details))
@@ -62,13 +70,14 @@ class SecureRack(Rack):
         profiles: tuple[MeterProfile, ...] | None = None,
         memory: NonVolatileMemory | None = None,
         settings: SecuritySettings | None = None,
+        limits: LinkLimits | None = None,
         **options: object,
     ) -> None:
         numbers = numbers or (NUMBER,)
         meters = tuple(map(profile, numbers)) if profiles is None else profiles
         super().__init__(clock, gateway_type, GatewayConfig(meters=meters, options=options), memory=memory)
         self.bus = Rs485Bus(clock, self.lmn[1])
-        self.meters = [SecureMeter(clock, self.bus, number, settings) for number in numbers]
+        self.meters = [SecureMeter(clock, self.bus, number, settings, limits) for number in numbers]
 
     @property
     def meter(self) -> SecureMeter:

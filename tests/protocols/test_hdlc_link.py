@@ -263,9 +263,15 @@ def test_an_frmr_without_reason_rejects_all_the_same() -> None:
 def test_a_meter_may_say_not_ready_to_every_request_first() -> None:
     """lmn-wired 1.7: one public meter firmware answers RNR to an I frame, RR when polled."""
     wire = Wire()
-    wire.secondary = SecondaryLink(METER, SAP, not_ready_first=True)
     wire.answers[b"request"] = [b"answer"]
     wire.run(wire.primary.connect())
+    meter, answered = wire.secondary, wire.secondary.receive
+
+    def receive(frame: Frame) -> Step:
+        meter.busy = frame.control.kind is FrameKind.I
+        return answered(frame)
+
+    meter.receive = receive  # type: ignore[method-assign]
     assert wire.run(wire.primary.send(b"request")) == [Acknowledged(), NotReady(), Information(b"answer"), Idle()]
     assert [frame.control.kind.value for frame in wire.frames[2:]] == ["I", "RNR", "RR", "I", "RR", "RR"]
 
@@ -286,6 +292,60 @@ def test_a_message_that_grows_too_long_is_rejected() -> None:
     step = link.receive(Frame(METER, 1, SAP, Control(FrameKind.I), bytes(11), True))
     assert isinstance(step.events[0], Rejected)
     assert link.state is SecondaryState.DOWN
+
+
+def babble(
+    link: PrimaryLink, step: Step, information: bytes, *, more: bool = False, nr: int = 1
+) -> tuple[int, list[Event]]:
+    """A meter that answers every poll with another I frame; how many it gets rid of, and what the gateway tells."""
+    events: list[Event] = []
+    for number in range(2000):
+        if not step.frames:
+            return number, events
+        step = link.receive(Frame(1, METER, SAP, Control(FrameKind.I, True, number % 8, nr), information, more))
+        events += step.events
+    raise AssertionError("the gateway polls for ever")
+
+
+def connected(limits: LinkLimits | None = None) -> PrimaryLink:
+    link = PrimaryLink(METER, SAP, limits)
+    link.connect()
+    link.receive(Frame(1, METER, SAP, Control(FrameKind.UA)))
+    return link
+
+
+def test_a_meter_that_always_has_another_message_is_not_polled_for_ever() -> None:
+    """It would keep the bus from all others."""
+    link = connected()
+    taken, events = babble(link, link.send(b"?"), b"m")
+    assert taken == LinkLimits().exchange_messages + 1
+    assert isinstance(events[-1], Rejected)
+    assert "does not stop sending: more than 64 messages" in events[-1].reason
+    assert link.state is PrimaryState.DOWN
+    link = connected()
+    taken, _ = babble(link, link.poll(), b"m", nr=0)
+    assert taken == LinkLimits().exchange_messages + 1
+
+
+@pytest.mark.parametrize("more", [False, True])
+def test_the_octets_of_an_exchange_have_a_bound_and_so_have_frames_without_any(more: bool) -> None:
+    limits = LinkLimits(exchange_octets=1000, exchange_messages=20)
+    link = connected(limits)
+    assert babble(link, link.send(b"?"), bytes(100), more=more)[0] == 11
+    link = connected(limits)
+    assert babble(link, link.send(b"?"), b"", more=more)[0] == 21
+
+
+def test_each_request_of_the_gateway_begins_another_exchange() -> None:
+    wire = Wire(LinkLimits(exchange_messages=3, exchange_octets=30))
+    wire.answers[b"?"] = [bytes(10)] * 3
+    wire.run(wire.primary.connect())
+    for _ in range(5):
+        assert wire.run(wire.primary.send(b"?"))[-1] == Idle()
+        wire.secondary.send(bytes(10))
+        assert wire.run(wire.primary.poll())[-1] == Idle()
+    wire.answers[b"?"] = [bytes(10)] * 4
+    assert isinstance(wire.run(wire.primary.send(b"?"))[-1], Rejected)
 
 
 def test_frames_between_others_and_ui_frames_change_nothing() -> None:
@@ -331,6 +391,8 @@ def test_limits_that_cannot_be_are_refused() -> None:
         {"retries": -1},
         {"answer_polls": 0},
         {"window": 8},
+        {"exchange_messages": 0},
+        {"exchange_octets": 0},
     ):
         with pytest.raises(HdlcError):
             LinkLimits(**wrong)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from devices.protocols import libssl
 from devices.protocols.lmn_certificate import CURVES as CURVE_NAMES
 from devices.protocols.lmn_certificate import Identity, make_identity
-from devices.protocols.lmn_tls import CURVES, SUITES, LmnTlsError, TlsEnd, TlsSettings
+from devices.protocols.lmn_tls import CURVES, DEVIATIONS, HEARTBEAT, SUITES, LmnTlsError, TlsEnd, TlsSettings
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -85,7 +85,7 @@ def test_the_hello_is_that_of_the_public_capture_but_for_the_random_and_the_hear
     own, other = identities()
     made = TlsEnd.gateway(own, other.certificate, NOW).start()
     captured = bytes.fromhex(CAPTURE_A.read_text())[10:-3]
-    heartbeat = bytes.fromhex("000f000101")
+    heartbeat = HEARTBEAT.to_bytes(2, "big") + bytes.fromhex("000101")
     assert captured.endswith(heartbeat)  # OpenSSL has no heartbeat any more
     wanted = bytearray(captured[: -len(heartbeat)])
     wanted[3:5] = (len(wanted) - 5).to_bytes(2, "big")
@@ -93,6 +93,11 @@ def test_the_hello_is_that_of_the_public_capture_but_for_the_random_and_the_hear
     extensions = bytes(wanted).index(bytes.fromhex("002d000b0004"))
     wanted[extensions : extensions + 2] = (0x2D - len(heartbeat)).to_bytes(2, "big")
     assert _without_random(made) == _without_random(bytes(wanted))
+
+
+def test_what_differs_from_the_capture_is_there_for_a_report() -> None:
+    assert DEVIATIONS["ClientHello: heartbeat extension"][0] == "not offered"
+    assert all(all(words) for words in DEVIATIONS.values())
 
 
 def _without_random(hello: bytes) -> bytes:

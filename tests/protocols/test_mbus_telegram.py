@@ -493,7 +493,9 @@ def test_whatever_is_planned_is_read_again(plan: TelegramPlan) -> None:
     assert content(telegram, plan) == plan.apl + plan.clear
     assert (telegram.link.c, telegram.link.address, telegram.ell) == (plan.c, plan.address, plan.ell)
     assert telegram.counter == plan.counter
-    assert telegram.mac_valid is (True if plan.profile in ("B", "D") else None)
+    protected = plan.profile in ("B", "D")
+    assert telegram.mac_valid is (True if protected else None)
+    assert telegram.mac_octets == (plan.mac_octets if protected else 0)
     if plan.header == "long":
         assert telegram.meter == plan.meter
     if plan.header != "none":

@@ -10,7 +10,6 @@ from devices.protocols.hdlc import Frame, Selector
 from devices.protocols.smarty_service import (
     COMMANDS,
     MAX_DATA,
-    MEASURED,
     REFUSALS,
     SELECTOR,
     Answer,
@@ -60,6 +59,29 @@ def test_the_identity_has_the_length_of_row_8() -> None:
     assert MeterIdentity.from_bytes(Answer.from_bytes(answer).data) == MeterIdentity(NUMBER)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"DN" + bytes(23),
+        b"DNT" + bytes(range(0x80, 0x96)),
+        b"DNX" + NUMBER.encode() + b"BZPLUSV2",
+        b"DNTSomething else     V2\0",
+        b"DNT" + NUMBER.encode() + b"\x01BZPLUS2",
+    ],
+)
+def test_an_identity_with_other_contents_is_kept_as_it_came(data: bytes) -> None:
+    """The trace shows 25 octets that begin with DN, and no more (lmn-wired 2)."""
+    identity = MeterIdentity.from_bytes(data)
+    assert (identity.number, identity.meter_type, identity.raw) == ("", "", data)
+    assert identity.to_bytes() == data
+
+
+@pytest.mark.parametrize(("data", "reason"), [(b"DNT" + bytes(21), "24 octets"), (b"EN" + bytes(23), "begins with DN")])
+def test_an_identity_of_another_length_or_begin_is_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(SmartyError, match=reason):
+        MeterIdentity.from_bytes(data)
+
+
 def test_the_version_has_the_length_of_row_12() -> None:
     answer = Answer(Command.FIRMWARE_VERSION, b"ENSO-MME V2.0").to_bytes()
     assert answer[:5] == bytes.fromhex("80 10 12 45 4E")
@@ -76,7 +98,7 @@ def test_the_inner_check_can_be_switched_to_low_octet_first() -> None:
 
 def test_only_the_two_commands_of_the_trace_are_not_assumed() -> None:
     assert set(COMMANDS) == set(Command)
-    assert {command for command, facts in COMMANDS.items() if not facts.assumed} == MEASURED == {0x11, 0x12}
+    assert {command for command, facts in COMMANDS.items() if not facts.assumed} == {0x11, 0x12}
     assert set(REFUSALS) == set(Refusal)
 
 

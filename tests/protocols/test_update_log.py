@@ -122,6 +122,51 @@ def test_a_true_log_with_the_key_of_its_label_is_trusted() -> None:
     assert checks.trust is Trust.TRUSTED
 
 
+@pytest.mark.parametrize(
+    "server_id",
+    [b"", SERVER[:9], SERVER + b"\1", bytes(14), bytes(2) + SERVER + bytes(2), b"\x0b" + SERVER[1:] + bytes(4)],
+)
+def test_of_a_server_id_of_another_length_nothing_can_be_shown(server_id: bytes) -> None:
+    """How a station record fills up its ids is open (lmn-wired 2, row 2): that is no fault of the log."""
+    log = replace(LOG, server_id=server_id)
+    checks = check_log(log, SIGNER.public)
+    assert checks == LogChecks(Check.OK, Check.IMPOSSIBLE, Check.IMPOSSIBLE)
+    assert checks.trust is Trust.NOT_TRUSTED
+    assert check_log(replace(log, status_signature=bytes(64)), None).status is Check.NOK, "no signature of anything"
+
+
+def test_a_server_id_filled_up_with_zeros_on_either_side_is_the_same() -> None:
+    for filled in (SERVER + bytes(4), bytes(4) + SERVER):
+        assert check_log(replace(LOG, server_id=filled), SIGNER.public).trust is Trust.TRUSTED
+    other = OTHER_SERVER + bytes(4)
+    assert check_log(replace(LOG, server_id=other), SIGNER.public).status is Check.NOK
+
+
+def test_a_version_padded_with_spaces_is_read_and_a_signature_over_it_counts() -> None:
+    """lmn-wired 5.6 proposes padded text and does not say padded with what."""
+    octets = b"".join(
+        struct.pack(">HIBQQ8sH", *_values(one), one.version.ljust(8).encode(), one.crc) for one in EXAMPLE
+    )
+    page = b"\0\1" + bytes((len(EXAMPLE),)) + octets
+    assert from_page(page) == (1, EXAMPLE)
+    over_entries = SIGNER.sign(b"UL1E" + SERVER + b"\0\4" + octets)
+    log = replace(LOG, entries_signature=over_entries)
+    assert check_log(log, SIGNER.public).trust is Trust.TRUSTED
+    changed = replace(log, entries=(*EXAMPLE[:3], entry(4, 2865)))
+    assert check_log(changed, SIGNER.public).entries is Check.NOK
+
+
+def test_a_version_padded_with_both_is_refused() -> None:
+    octets = bytearray(entry(1).to_bytes())
+    octets[30] = 0x20
+    with pytest.raises(UpdateLogError, match="printable"):
+        UpdateLogEntry.from_bytes(bytes(octets))
+
+
+def _values(one: UpdateLogEntry) -> tuple[int, int, int, int, int]:
+    return one.number, one.second_index, one.event, one.register_1_8_0, one.register_2_8_0
+
+
 def test_an_empty_log_needs_no_entries_signature() -> None:
     checks = check_log(UpdateLog.signed(SERVER, SIGNER, False, ()), SIGNER.public)
     assert checks == LogChecks(Check.OK, Check.OK, Check.NONE)

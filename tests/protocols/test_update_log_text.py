@@ -192,7 +192,7 @@ def test_the_two_examples_of_5_1_alone_are_a_log() -> None:
         ("einträge: 4", "einträge: vier", 18, "Anzahl Logbucheinträge", "'vier' is no number of entries"),
         ("einträge: 4", "einträge: 70000", 18, "Anzahl Logbucheinträge", "0 to 65535"),
         ("voll: NEIN", "voll: VIELLEICHT", 19, "Logbuch voll", "VIELLEICHT"),
-        ("BA475E9D", "BA475E9", 21, "Signatur-Bytes für Logbuchstatus", "127 hexadecimal digits instead of 128"),
+        ("BA475E9D04974ED90", "", 21, "Signatur-Bytes für Logbuchstatus", "111 hexadecimal digits instead of 128"),
         ("BA475E9D", "BA475E9G", 21, "Signatur-Bytes für Logbuchstatus", "'G' at digit 8"),
         ("LMN-Id: 0A", "LMN-Id: OA", 13, "LMN-Id", "'O' at digit 1"),
         ("461 s", "461", 27, "entry 2", "Sekundenindex: a number of seconds"),

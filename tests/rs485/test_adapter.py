@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,22 @@ async def test_an_echo_that_breaks_off_is_given_up_in_time(clock: Clock) -> None
     await clock.sleep(ECHO_PATIENCE_S)
     assert adapter.heard == INVITE[:3]
     assert adapter.port.spoilt_echoes == 1
+    adapter.close()
+
+
+async def test_each_spoilt_echo_is_told_in_words(clock: Clock) -> None:
+    """A spoilt echo is a collision that must be seen; one that never comes says that the setting is wrong."""
+    adapter = Echoing(clock)
+    told: list[str] = []
+    adapter.port.on_spoilt_echo = told.append
+    spoil: list[Callable[[bytes], bytes]] = [lambda data: data, lambda data: b"\xff" + data[1:], lambda data: b""]
+    adapter.far.set_receiver(lambda data: adapter.far.write(spoil.pop(0)(data)))
+    for _ in range(3):
+        adapter.port.write(INVITE)
+        await clock.sleep(0.2)
+    assert len(told) == adapter.port.spoilt_echoes == 2
+    assert "heard other octets than it sent: somebody else spoke" in told[0]
+    assert f"did not hear {len(INVITE)} octets of what it sent" in told[1]
     adapter.close()
 
 

@@ -15,6 +15,7 @@ from devices.protocols.app_image import Version, build_image
 from devices.protocols.hdlc import Frame
 from devices.protocols.smarty_service import SELECTOR, Answer, Command, Refusal, Request
 from devices.protocols.smarty_update import BLOCK_OCTETS, Stage
+from devices.protocols.sml.server_id import device_number
 from devices.protocols.update_log import Event, check_log
 from devices.rs485.master import MeterSilent
 from devices.rs485.smarty_client import MeterRefused, MeterTalksNonsense, SmartyClient, version_in
@@ -45,6 +46,18 @@ async def test_identity_and_version_are_asked_with_the_frames_of_the_makers_trac
         assert await at.client.firmware() == "ENSO-MME V2.0"
     asked = [Frame.from_bytes(octets).information for direction, octets in at.bus.wire if direction == "out"]
     assert [one.hex() for one in asked if one[:1] == b"\0"] == ["000311edac", "000312df37"]
+
+
+async def test_a_meter_with_another_identity_is_known_by_its_server_id(clock: Clock) -> None:
+    """Of the identity only length and "DN" are known (lmn-wired 2); the number stands in the discovery record too."""
+    data = b"DN" + bytes(range(23))
+    bus = LmnBus(clock)
+    bus.base_meter(services={SELECTOR: _with(lambda request: Answer(request.command, data).to_bytes())})
+    (found,) = await bus.master.discover()
+    async with SmartyClient(clock, bus.master, found) as client:
+        identity = await client.identity()
+    assert identity.number == device_number(found.server_id)
+    assert identity.raw == data
 
 
 async def test_a_log_of_many_pages_comes_whole_with_good_signatures(clock: Clock) -> None:

@@ -192,6 +192,12 @@ class Telegram:
         return None if self.parsed.tpl is None else self.parsed.tpl.status
 
     @property
+    def mac_octets(self) -> int:
+        """Octets of the MAC or tag, 0: there is none. Shorter ones than the 8 of TR-03116-3 are checked, too."""
+        tpl, afl = self.parsed.tpl, self.parsed.afl
+        return len(afl.mac) if afl is not None and afl.mac else 0 if tpl is None else tpl.tag_octets
+
+    @property
     def payload(self) -> bytes:
         """What follows the transport layer, as it was sent."""
         return self.parsed.message[self.parsed.payload_at :]
