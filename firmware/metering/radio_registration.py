@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from firmware.config import Options
 from firmware.lmn.wireless.identity import ELECTRICITY
-from firmware.metering.registration import ActiveProfile, Host
+from firmware.metering.registration import ActiveProfile, Host, Lists
 from firmware.metering.status_word import PERMANENT_ERROR, GatewayBit, StatusWord, combined_radio
-from firmware.metering.values import Entry, Reading, last_grid, store
+from firmware.metering.values import Entry, Reading, last_grid, read
 from firmware.own_clock import OwnClock
 from firmware.storage.memory import NonVolatileMemory
-from firmware.storage.writer import StorageWriter
 
 _US = 1_000_000
+_DAY_S = 86_400
+_USUAL_DEPTH = 12
+"""Instants that a compact profile is taken to cover until one came in (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +79,15 @@ class RadioRegistration:
     Args:
         own: the gateway's clock, whose UTC makes the grid.
         memory: where readings lie.
-        writer: how they get there.
+        lists: how they get there.
         options: periods, windows, bounds.
         host: the rest of the gateway.
     """
 
-    def __init__(
-        self, own: OwnClock, memory: NonVolatileMemory, writer: StorageWriter, options: Options, host: Host
-    ) -> None:
+    def __init__(self, own: OwnClock, memory: NonVolatileMemory, lists: Lists, options: Options, host: Host) -> None:
         self._own = own
         self._memory = memory
-        self._writer = writer
+        self._lists = lists
         self._options = options
         self._host = host
         self._meters: dict[str, _Meter] = {}
@@ -118,8 +119,15 @@ class RadioRegistration:
         if old is not None:
             _disarm(old)
         meter = self._meters[profile.meter] = _Meter(profile, last_grid(self._memory, profile.meter))
+        self._remember(meter)
         if self._running:
             self._begin(meter)
+
+    def remove(self, meter_number: str) -> None:
+        """Put a profile out of force; what is stored stays."""
+        meter = self._meters.pop(meter_number, None)
+        if meter is not None:
+            _disarm(meter)
 
     def fill_gaps(self) -> None:
         """Enter gaps for all instants for which nothing can come any more."""
@@ -219,9 +227,19 @@ class RadioRegistration:
 
     # --- what a telegram gives
 
+    def _remember(self, meter: _Meter) -> None:
+        """Whether it sends a compact profile shows in its list as well: such values are those of the instant itself."""
+        if meter.last is None:
+            return
+        before = [one for one in read(self._memory, meter.profile.meter, meter.last - _DAY_S) if one.entries]
+        if before and before[-1].capture_us == before[-1].grid_s * _US:
+            steps = [two.grid_s - one.grid_s for one, two in pairwise(before)]
+            meter.compact, meter.depth = True, _USUAL_DEPTH
+            meter.spacing_s = min(steps, default=meter.profile.period_s or self._options.registration_period_s)
+
     def _learn(self, meter: _Meter, heard: Heard) -> None:
         if not heard.profile:
-            if meter.compact is None:
+            if meter.compact is None and heard.entries:
                 meter.compact = False
             return
         times = sorted(heard.profile)
@@ -239,7 +257,7 @@ class RadioRegistration:
         grid_s = at_s - at_s % period_s
         if meter.compact or grid_s <= meter.last or heard.at_us / _US > grid_s + self._window_s(meter):
             return []
-        status = self._status(heard)
+        status = self._status(meter, heard)
         gaps = self._gaps(meter, grid_s - period_s)
         return [*gaps, Reading(meter.profile.meter, grid_s, heard.at_us, str(status), heard.entries)]
 
@@ -253,7 +271,7 @@ class RadioRegistration:
                 "metering_warning", outcome="failure", warning=f"meter {meter.profile.meter} sends values of the future"
             )
             return []
-        status = str(self._status(heard))
+        status = str(self._status(meter, heard))
         name, readings = meter.profile.meter, []
         grid_s = self._next(meter, meter.last)
         oldest = newest - (self._options.gap_fill_limit - 1) * self.period_s(meter)
@@ -268,15 +286,16 @@ class RadioRegistration:
             grid_s += self.period_s(meter)
         return readings
 
-    def _status(self, heard: Heard) -> StatusWord:
+    def _status(self, meter: _Meter, heard: Heard) -> StatusWord:
         marks = self._host.marks()
-        if heard.not_for_billing:
+        if heard.not_for_billing or (not heard.profile and self.period_s(meter) < self._options.radio_period_s):
+            # Without a compact profile radio values may be billed at intervals of 2 h and more only (lmn-wireless 1).
             marks |= {GatewayBit.NOT_FOR_BILLING}
         return combined_radio(marks, heard.error_flags, heard.status)
 
     def _tell_error(self, meter: _Meter, heard: Heard) -> None:
         """Tell when a meter starts to report an error, not with every telegram."""
-        word = self._status(heard)
+        word = self._status(meter, heard)
         event = ""
         if word.has(GatewayBit.RADIO_METER_ERROR):
             event = "meter_fatal_error" if heard.status & PERMANENT_ERROR else "meter_error"
@@ -288,9 +307,8 @@ class RadioRegistration:
     def _store(self, meter: _Meter, readings: list[Reading]) -> None:
         if not readings:
             return
-        self._writer.put(store(readings))
+        self._lists.put(readings)
         meter.last = max(one.grid_s for one in readings)
-        self._host.stored(sum(70 + 100 * len(one.entries) for one in readings))
         self._arm(meter)
 
 

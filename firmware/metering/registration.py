@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from firmware.config import Options
 from firmware.lmn.wireless.identity import RadioIdentity
 from firmware.metering.status_word import GatewayBit, MeterBit, StatusWord, combined
-from firmware.metering.values import Entry, Reading, last_grid, store
+from firmware.metering.values import Entry, Reading, last_grid
 from firmware.own_clock import OwnClock
 from firmware.storage.memory import NonVolatileMemory
-from firmware.storage.writer import StorageWriter
 
 STATUS_REGISTER = "1-0:96.5.0*255"
 """The meter's status word (lmn-wired 4.4)."""
@@ -67,8 +66,15 @@ class Host(Protocol):
     def event(self, event: str, /, **parameters: object) -> None:
         """Log a neutral event."""
 
-    def stored(self, octets: int) -> None:
-        """Readings of that size are stored now."""
+
+class Lists(Protocol):
+    """Where readings go."""
+
+    def put(self, readings: Sequence[Reading]) -> None:
+        """Sign and store readings, in the order of time for each meter."""
+
+    async def flush(self) -> None:
+        """Wait until they are stored."""
 
 
 Reader = Callable[[ActiveProfile, float], Awaitable[tuple[Entry, ...] | None]]
@@ -81,7 +87,7 @@ class Registration:
     Args:
         own: the gateway's clock, whose UTC makes the grid.
         memory: where readings lie.
-        writer: how they get there.
+        lists: how they get there.
         options: period, window, bounds.
         host: the rest of the gateway.
         read: how a meter is read.
@@ -92,7 +98,7 @@ class Registration:
         self,
         own: OwnClock,
         memory: NonVolatileMemory,
-        writer: StorageWriter,
+        lists: Lists,
         options: Options,
         host: Host,
         read: Reader,
@@ -101,7 +107,7 @@ class Registration:
         self.profiles: dict[str, ActiveProfile] = {}
         self._own = own
         self._memory = memory
-        self._writer = writer
+        self._lists = lists
         self._options = options
         self._host = host
         self._read = read
@@ -114,10 +120,11 @@ class Registration:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Enter the gaps of the time without power and wait for the next instant."""
+        """Enter the gaps of the time without power, unless metering stands still, and wait for the next instant."""
         self._own.on_step.append(self._stepped)
         self._arm()
-        self.fill_gaps()
+        if self._host.may_capture():
+            self.fill_gaps()
 
     def stop(self) -> None:
         """No further registration."""
@@ -134,6 +141,11 @@ class Registration:
         if stored is not None:
             self._last[profile.meter] = stored
 
+    def remove(self, meter: str) -> None:
+        """Put a profile out of force; what is stored stays."""
+        self.profiles.pop(meter, None)
+        self._last.pop(meter, None)
+
     def fill_gaps(self) -> None:
         """Enter gaps for all instants after the last stored one that nobody will read any more.
 
@@ -142,12 +154,13 @@ class Registration:
         latest = self._armed_s - self._period_s
         if self._reading_s is not None:
             latest = min(latest, self._reading_s - self._period_s)
+        behind = [meter for meter in self.profiles if self._last.get(meter, latest) < latest]
+        if not behind:
+            return
         gaps: list[Reading] = []
         status = str(combined(self._host.marks() | {GatewayBit.NO_VALUE}, None))
-        for meter in self.profiles:
-            last = self._last.get(meter)
-            if last is None:
-                continue
+        for meter in behind:
+            last = self._last[meter]
             first = max(last + self._period_s, latest - (self._options.gap_fill_limit - 1) * self._period_s)
             first -= first % self._period_s
             gaps.extend(Reading(meter, grid, None, status) for grid in range(first, latest + 1, self._period_s))
@@ -188,7 +201,7 @@ class Registration:
             readings = list(await asyncio.gather(*(self._one(profile, grid_s) for profile in due)))
             if readings and self._host.may_capture():
                 self._store(readings)
-                await self._writer.flush()
+                await self._lists.flush()
         finally:
             self._reading_s = None
         if self._host.may_capture():
@@ -226,10 +239,9 @@ class Registration:
 
     def _store(self, readings: list[Reading]) -> None:
         """Hand in for storage; only this moves the instant up to which a meter has entries."""
-        self._writer.put(store(readings))
+        self._lists.put(readings)
         for one in readings:
             self._last[one.meter] = max(one.grid_s, self._last.get(one.meter, one.grid_s))
-        self._host.stored(sum(70 + 100 * len(one.entries) for one in readings))
 
 
 def status_register(entries: Iterable[Entry]) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 
 class GatewayBit(IntEnum):
@@ -77,7 +78,7 @@ class StatusWord:
     meter: int = _METER_TYPE
 
     def __str__(self) -> str:
-        return f"{self.gateway:08X}{self.meter:08X}"
+        return _text(self.gateway, self.meter)
 
     def has(self, bit: GatewayBit | MeterBit) -> bool:
         """Whether a bit is set."""
@@ -85,6 +86,12 @@ class StatusWord:
         return bool(half & _mask(bit))
 
 
+@lru_cache(maxsize=1024)
+def _text(gateway: int, meter: int) -> str:
+    return f"{gateway:08X}{meter:08X}"
+
+
+@lru_cache(maxsize=1024)
 def meter_half(register: int | None) -> int:
     """The meter's half from its status register 1-0:96.5.0*255, where bit n weighs 2**n.
 
@@ -113,6 +120,7 @@ def combined_radio(bits: frozenset[GatewayBit], error_flags: bytes = b"", status
     return StatusWord(gateway, int.from_bytes(flags + bytes((status & 0xFF,)), "big"))
 
 
+@lru_cache(maxsize=1024)
 def combined(bits: frozenset[GatewayBit], register: int | None) -> StatusWord:
     """The word for a value: `bits` are what the gateway has to say, `register` what the meter said.
 

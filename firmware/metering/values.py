@@ -6,16 +6,25 @@ can be compared with what another program read from the same meter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from devices.protocols.sml.units import unit_name
+from firmware.metering.signed_octets import logical_name, signed_octets
 from firmware.own_clock import iso
-from firmware.storage.memory import NonVolatileMemory, Statement, digest, plain_json
+from firmware.storage.memory import NonVolatileMemory, Statement, digest
 
 Value = int | bytes | bool | None
+NO_REGISTER: Final = "0-0:0.0.0*0"
+"""Stands for all registers of a meter in the signature of a gap (assumed)."""
+READING_OCTETS: Final = 90
+"""Room that a reading takes without its values (measured: SQLite, meter numbers of 14 characters)."""
+VALUE_OCTETS: Final = 130
+"""Room that a value takes with its signature of 64 octets (measured)."""
+DERIVED_OCTETS: Final = 230
+"""Room that a derived value takes (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Entry:
         scaler: power of ten, None without one.
         unit: COSEM unit code, None without one.
         status: the meter's status beside the value, None without one.
+        signature: r || s over its signed octets; None before it is stored.
     """
 
     obis: str
@@ -35,6 +45,7 @@ class Entry:
     scaler: int | None = None
     unit: int | None = None
     status: int | None = None
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Reading:
         capture_us: when it was read, microseconds since 1970 on the gateway's clock; None for a gap.
         status: combined status word, 16 hexadecimal digits.
         entries: what was read, in the meter's order; empty for a gap.
+        signature: of a gap, which stands for all registers of the meter; None before it is stored, and with values.
     """
 
     meter: str
@@ -54,6 +66,7 @@ class Reading:
     capture_us: int | None
     status: str
     entries: tuple[Entry, ...] = ()
+    signature: bytes | None = None
 
     @property
     def gap(self) -> bool:
@@ -79,75 +92,120 @@ def _value(kind: str, stored: Any) -> Value:
     return bytes(stored) if kind == "octets" else None
 
 
-def _digest(reading: Reading) -> bytes:
-    entries = [
-        [one.obis, one.value.hex() if isinstance(one.value, bytes) else one.value, one.scaler, one.unit, one.status]
+def octets_to_sign(reading: Reading) -> list[bytes]:
+    """What is signed of a reading: the octets of each register in its order, or the one of a gap."""
+    if reading.gap:
+        return [signed_octets(logical_name(NO_REGISTER, reading.meter), reading.status, None, None, None, None)]
+    return [
+        signed_octets(
+            logical_name(one.obis, reading.meter), reading.status, reading.capture_us, one.value, one.scaler, one.unit
+        )
         for one in reading.entries
     ]
-    return digest(plain_json([reading.meter, reading.grid_s, reading.capture_us, reading.status, entries]).encode())
+
+
+def signed(reading: Reading, signatures: Sequence[bytes]) -> Reading:
+    """The reading with the signatures of what `octets_to_sign` gave."""
+    if reading.gap:
+        return replace(reading, signature=signatures[0])
+    entries = tuple(
+        Entry(one.obis, one.value, one.scaler, one.unit, one.status, signature)
+        for one, signature in zip(reading.entries, signatures, strict=True)
+    )
+    return Reading(reading.meter, reading.grid_s, reading.capture_us, reading.status, entries)
+
+
+def digest_of(reading: Reading) -> bytes:
+    """Over all of a reading, its signatures included."""
+    parts: list[object] = [reading.meter, reading.grid_s, reading.capture_us, reading.status, reading.signature]
+    for one in reading.entries:
+        parts += (one.obis, one.value, one.scaler, one.unit, one.status, one.signature)
+    return digest(repr(parts).encode())
+
+
+_HEAD = "INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?)"
+_ENTRY = "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def store(readings: Iterable[Reading]) -> list[Statement]:
     """The statements that store readings; an instant that is stored already stays as it is."""
     statements: list[Statement] = []
     for one in readings:
-        head = (one.meter, one.grid_s, one.capture_us, one.status, _digest(one))
-        statements.append(("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?)", head))
+        meter, grid_s = one.meter, one.grid_s
+        statements.append((_HEAD, (meter, grid_s, one.capture_us, one.status, one.signature, digest_of(one))))
         for position, entry in enumerate(one.entries):
             kind, value = _kind(entry.value)
-            row = (one.meter, one.grid_s, position, entry.obis, kind, value, entry.scaler, entry.unit, entry.status)
-            statements.append(("INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row))
+            row = (
+                meter, grid_s, position, entry.obis, kind, value, entry.scaler, entry.unit, entry.status,
+                entry.signature,
+            )  # fmt: skip
+            statements.append((_ENTRY, row))
     return statements
 
 
 def last_grid(memory: NonVolatileMemory, meter: str) -> int | None:
     """The latest grid instant stored for a meter, None when there is none."""
-    rows = memory.query("SELECT MAX(grid_s) FROM reading WHERE meter = ?", (meter,))
-    return None if rows[0][0] is None else int(rows[0][0])
+    rows = memory.query("SELECT grid_s FROM reading WHERE meter = ? ORDER BY grid_s DESC LIMIT 1", (meter,))
+    return int(rows[0][0]) if rows else None
 
 
 def used_octets(memory: NonVolatileMemory) -> int:
-    """Room that the stored readings take (assumed: 100 octets per register, 70 per reading; feasibility 7)."""
-    registers = memory.query("SELECT COUNT(*) FROM entry")[0][0]
-    readings = memory.query("SELECT COUNT(*) FROM reading")[0][0]
-    return int(registers) * 100 + int(readings) * 70
+    """Room that all stored values take, derived ones included."""
+    counts = [memory.query(f"SELECT COUNT(*) FROM {table}")[0][0] for table in ("reading", "entry", "derived")]
+    return sum(count * room for count, room in zip(counts, (READING_OCTETS, VALUE_OCTETS, DERIVED_OCTETS), strict=True))
 
 
-def read(memory: NonVolatileMemory, meter: str | None = None, since_s: int | None = None) -> list[Reading]:
-    """Stored readings in the order of time and meter, all or those of one meter, from `since_s` on."""
-    where = "WHERE grid_s >= ?"
-    parameters: list[Any] = [since_s if since_s is not None else -(1 << 62)]
+def read(
+    memory: NonVolatileMemory, meter: str | None = None, since_s: int | None = None, until_s: int | None = None
+) -> list[Reading]:
+    """Stored readings by time and meter, all or those of one meter, from `since_s` on and before `until_s`."""
+    where = "WHERE grid_s >= ? AND grid_s < ?"
+    parameters: list[Any] = [
+        since_s if since_s is not None else -(1 << 62), until_s if until_s is not None else 1 << 62,
+    ]  # fmt: skip
     if meter is not None:
         where += " AND meter = ?"
         parameters.append(meter)
     entries: dict[tuple[str, int], list[Entry]] = {}
-    columns = "meter, grid_s, obis, kind, value, scaler, unit, status"
+    columns = "meter, grid_s, obis, kind, value, scaler, unit, status, signature"
     for row in memory.query(f"SELECT {columns} FROM entry {where} ORDER BY grid_s, meter, position", parameters):
-        one = Entry(row[2], _value(row[3], row[4]), row[5], row[6], row[7])
+        one = Entry(row[2], _value(row[3], row[4]), *row[5:9])
         entries.setdefault((row[0], row[1]), []).append(one)
     heads = memory.query(
-        f"SELECT meter, grid_s, capture_us, status FROM reading {where} ORDER BY grid_s, meter", parameters
+        f"SELECT meter, grid_s, capture_us, status, signature FROM reading {where} ORDER BY grid_s, meter", parameters
     )
     return [
-        Reading(meter, grid_s, capture_us, status, tuple(entries.get((meter, grid_s), ())))
-        for meter, grid_s, capture_us, status in heads
+        Reading(meter, grid_s, capture_us, status, tuple(entries.get((meter, grid_s), ())), signature)
+        for meter, grid_s, capture_us, status, signature in heads
     ]
 
 
 def broken_readings(memory: NonVolatileMemory, limit: int) -> list[tuple[str, int]]:
     """Meter and grid instant of those among the `limit` latest readings whose content does not fit its digest."""
     newest = memory.query("SELECT grid_s FROM reading ORDER BY grid_s DESC LIMIT 1 OFFSET ?", (limit,))
-    since = None if not newest else int(newest[0][0]) + 1
-    wanted = {
-        (meter, grid_s): stored
-        for meter, grid_s, stored in memory.query(
-            "SELECT meter, grid_s, digest FROM reading WHERE grid_s >= ?", (since if since is not None else -(1 << 62),)
-        )
-    }
+    return _broken(memory, None if not newest else int(newest[0][0]) + 1, None)
+
+
+def broken_from(memory: NonVolatileMemory, since_s: int | None, count: int) -> tuple[list[tuple[str, int]], int | None]:
+    """The same of about `count` readings from `since_s` on, and where to go on; None: at the begin."""
+    following = memory.query(
+        "SELECT grid_s FROM reading WHERE grid_s >= ? ORDER BY grid_s LIMIT 1 OFFSET ?",
+        (since_s if since_s is not None else -(1 << 62), count),
+    )
+    until = int(following[0][0]) if following else None
+    if until is not None and until == since_s:  # more meters than `count`
+        until += 1
+    return _broken(memory, since_s, until), until
+
+
+def _broken(memory: NonVolatileMemory, since_s: int | None, until_s: int | None) -> list[tuple[str, int]]:
+    bounds = (since_s if since_s is not None else -(1 << 62), until_s if until_s is not None else 1 << 62)
+    rows = memory.query("SELECT meter, grid_s, digest FROM reading WHERE grid_s >= ? AND grid_s < ?", bounds)
+    wanted = {(meter, grid_s): stored for meter, grid_s, stored in rows}
     broken = []
-    for one in read(memory, since_s=since):
+    for one in read(memory, since_s=since_s, until_s=until_s):
         try:
-            good = wanted[(one.meter, one.grid_s)] == _digest(one)
+            good = wanted[(one.meter, one.grid_s)] == digest_of(one)
         except (ValueError, TypeError):
             good = False
         if not good:

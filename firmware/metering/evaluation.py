@@ -1,0 +1,225 @@
+"""The use cases at work: readings go in as they are stored, what follows is stored in the same commit.
+
+What a use case knows is stored together with everything that it gives to be kept, and at least every `REPLAY_MOST`
+readings. After a start it is given the original readings again that were stored since, which by then have given
+nothing to be kept. So a gateway that starts again goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from firmware.metering import values
+from firmware.metering.derived import STORED, DerivedEntry
+from firmware.metering.tariffs.engine import use_case
+from firmware.metering.tariffs.entries import Deletion, Delivery, Derived, Event, Output
+from firmware.metering.tariffs.measured import Measured
+from firmware.metering.tariffs.profile import MEASURED, EvaluationProfile
+from firmware.metering.tariffs.readings import Source, points
+from firmware.metering.tariffs.use_case import UseCase
+from firmware.metering.values import Reading
+from firmware.storage.memory import NonVolatileMemory, Statement, digest
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+REPLAY_MOST: Final = 96
+"""Readings after which a use case's state is stored at the latest: a day of one meter at 15 minutes."""
+LOAD_PROFILE: Final = 7
+"""TAF-7, whose list is the list of original readings (han 5.2)."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A use case, the registers it takes by meter, and how many readings it saw since its state was stored."""
+
+    case: UseCase
+    sources: dict[str, tuple[Source, ...]]
+    unstored: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What follows from a batch of readings.
+
+    Attributes:
+        derived: entries to be signed and stored.
+        events: to be logged: event, and the profile that it is about.
+        deliveries: what is to be sent: delivery, and its profile.
+        statements: deletions and states of the use cases, to be stored with the readings.
+        deleted: profiles and the instants before which their entries go.
+    """
+
+    derived: list[DerivedEntry] = field(default_factory=list)
+    events: list[tuple[Event, EvaluationProfile]] = field(default_factory=list)
+    deliveries: list[tuple[Delivery, EvaluationProfile]] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    deleted: list[tuple[EvaluationProfile, int]] = field(default_factory=list)
+
+
+class Evaluation:
+    """The evaluation profiles in force.
+
+    Args:
+        memory: where the states of the use cases lie.
+    """
+
+    def __init__(self, memory: NonVolatileMemory) -> None:
+        self._memory = memory
+        self._running: dict[str, _Running] = {}
+        self._by_meter: dict[str, list[_Running]] = {}
+
+    @property
+    def profiles(self) -> dict[str, EvaluationProfile]:
+        """The profiles in force by name."""
+        return {name: one.case.profile for name, one in self._running.items()}
+
+    def case(self, name: str) -> UseCase | None:
+        """The use case of a profile, None when there is none of that name."""
+        running = self._running.get(name)
+        return None if running is None else running.case
+
+    def add(self, profile: EvaluationProfile, now_s: int) -> Outcome:
+        """Put a profile in force, from its begin or from where it was when the gateway stopped.
+
+        Gives what follows from readings that are stored already and that its stored state has not seen. Samples are
+        not among them, so measured values go on from `now_s`.
+
+        Raises:
+            TariffError: the profile makes no sense, or its use case is not offered.
+        """
+        rows = self._memory.query("SELECT state FROM evaluation WHERE profile = ?", (profile.name,))
+        case = use_case(profile, json.loads(rows[0][0]) if rows else None)
+        sources: dict[str, tuple[Source, ...]] = {}
+        for source in case.profile.sources:
+            sources[source.meter] = (*sources.get(source.meter, ()), source)
+        running = self._running[profile.name] = _Running(case, sources)
+        self._arrange()
+        if isinstance(case, Measured):
+            outcome = Outcome()
+            if _sort(case, case.skip_to(now_s), {}, outcome):
+                outcome.statements.append(_state(running))
+            return outcome
+        return self._replay(running)
+
+    def remove(self, name: str) -> list[Statement]:
+        """Put a profile out of force; gives the statements that forget its state. Its entries stay."""
+        self._running.pop(name, None)
+        self._arrange()
+        return [("DELETE FROM evaluation WHERE profile = ?", (name,))]
+
+    def end_at(self, name: str, end_s: int | None) -> Outcome:
+        """The validity of a profile ends at another instant, None: it is open.
+
+        Raises:
+            KeyError: no such profile.
+            ProfileError: the instant is past or none of the grid.
+        """
+        outcome = Outcome()
+        running = self._running[name]
+        _sort(running.case, running.case.end_at(end_s), {}, outcome)
+        outcome.statements.append(_state(running))
+        return outcome
+
+    def take(self, readings: Iterable[Reading], *, sampled: bool = False) -> Outcome:
+        """What follows from readings, which are given in the order of time for each meter.
+
+        Args:
+            readings: registered ones, for the use cases of values that are kept.
+            sampled: they are samples, for the use cases of measured values.
+        """
+        outcome = Outcome()
+        stale: dict[str, _Running] = {}
+        captured: dict[int, int] = {}
+        for reading in readings:
+            if reading.capture_us is not None:
+                captured[reading.grid_s] = max(reading.capture_us, captured.get(reading.grid_s, 0))
+            for running in self._by_meter.get(reading.meter, ()):
+                case = running.case
+                if case.ended or sampled != (case.profile.use_case in MEASURED):
+                    continue
+                running.unstored += 1
+                kept = False
+                for point in points(reading, running.sources[reading.meter]):
+                    outputs = case.take(point)
+                    if outputs and _sort(case, outputs, captured, outcome):
+                        kept = True
+                if kept or running.unstored >= REPLAY_MOST:
+                    stale[case.profile.name] = running
+        outcome.statements += [_state(one) for one in stale.values()]
+        return outcome
+
+    def advance(self, until_s: int) -> Outcome:
+        """Nothing for an instant up to and with `until_s` will come any more."""
+        outcome = Outcome()
+        for running in self._running.values():
+            case = running.case
+            before_s = case.decided_s
+            outputs = case.advance(until_s)
+            _sort(case, outputs, {}, outcome)
+            if outputs or case.decided_s != before_s:
+                outcome.statements.append(_state(running))
+        return outcome
+
+    def _replay(self, running: _Running) -> Outcome:
+        """Give a use case the stored readings that it has not seen, or saw after its state was stored."""
+        case, outcome = running.case, Outcome()
+        kept = False
+        since_s = case.decided_s + 1
+        for meter, sources in running.sources.items():
+            for reading in values.read(self._memory, meter, since_s):
+                running.unstored += 1
+                for point in points(reading, sources):
+                    kept = _sort(case, case.take(point), {}, outcome) or kept
+        if kept:
+            outcome.statements.append(_state(running))
+        return outcome
+
+    def _arrange(self) -> None:
+        self._by_meter = {}
+        for running in self._running.values():
+            for meter in running.sources:
+                self._by_meter.setdefault(meter, []).append(running)
+
+
+def _sort(case: UseCase, outputs: list[Output], captured: dict[int, int], outcome: Outcome) -> bool:
+    """Add outputs to what has to be done with them; returns whether any is to be kept or told.
+
+    Entries of the load profile are the original readings, so they are not.
+    """
+    profile = case.profile
+    places: dict[int, int] = {}
+    kept = False
+    for one in outputs:
+        if isinstance(one, Derived):
+            if one.kind not in STORED or profile.use_case == LOAD_PROFILE:
+                continue
+            place = places[one.at_s] = places.get(one.at_s, -1) + 1
+            capture_us = None if one.amount is None else captured.get(one.at_s, one.at_s * 1_000_000)
+            outcome.derived.append(DerivedEntry(profile.name, place, one, capture_us))
+        elif isinstance(one, Event):
+            outcome.events.append((one, profile))
+        elif isinstance(one, Delivery):
+            outcome.deliveries.append((one, profile))
+        elif isinstance(one, Deletion):
+            outcome.deleted.append((profile, one.before_s))
+            sql = "DELETE FROM derived WHERE profile = ? AND at_s < ?"
+            outcome.statements.append((sql, (profile.name, one.before_s)))
+        kept = True
+    return kept
+
+
+def _state(running: _Running) -> Statement:
+    running.unstored = 0
+    text = _COMPACT(running.case.state())
+    name = running.case.profile.name
+    return ("INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?)", (name, text, digest(f"{name}={text}".encode())))
+
+
+def broken_states(memory: NonVolatileMemory) -> list[str]:
+    """Profiles whose stored state does not fit its digest."""
+    rows = memory.query("SELECT profile, state, digest FROM evaluation ORDER BY profile")
+    return [name for name, text, stored in rows if digest(f"{name}={text}".encode()) != stored]

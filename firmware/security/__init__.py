@@ -1,0 +1,1 @@
+"""The security module of the gateway and its certificates (wan-core 5)."""
