@@ -1,9 +1,8 @@
-"""Meter profiles: which meters are read; they come with the configuration or are added, and survive power cuts."""
+"""Meter profiles at work: which meters are read, on the bus or by radio."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from devices.errors import UsageError
 from devices.protocols.sml.errors import SmlError
@@ -12,94 +11,56 @@ from devices.protocols.sml.server_id import server_id
 from devices.protocols.sym import KEY_OCTETS
 from devices.protocols.sym_message import SERVER_ID_OCTETS
 from firmware.config import MeterProfile
-from firmware.control import Control
 from firmware.lmn.wireless.identity import radio_identity
 from firmware.metering.radio_registration import RadioRegistration
 from firmware.metering.registration import ActiveProfile, Registration
-from firmware.storage.memory import setting_statement
-from firmware.storage.writer import StorageWriter
-from firmware.unit import Unit
-
-STORED = "meter_profiles"
+from firmware.profiles.changes import Change
+from firmware.profiles.kinds import SensorProfile
 
 
-class Profiles:
-    """The meter profiles in force.
+class MeterReading:
+    """Puts meter profiles in force and out of force.
 
     Args:
-        unit: configuration and memory.
-        control: where events go.
-        writer: how profiles are stored.
         registration: what reads the wired meters.
         radio_registration: what takes the values of the radio meters.
     """
 
-    def __init__(
-        self,
-        unit: Unit,
-        control: Control,
-        writer: StorageWriter,
-        registration: Registration,
-        radio_registration: RadioRegistration,
-    ) -> None:
-        self._unit = unit
-        self._control = control
-        self._writer = writer
+    def __init__(self, registration: Registration, radio_registration: RadioRegistration) -> None:
         self._registration = registration
         self._radio_registration = radio_registration
-        self._added: list[dict[str, Any]] = unit.memory.setting(STORED, [])
-        self.on_added: Callable[[], None] = lambda: None
-        """A profile was put in force while the gateway runs."""
+        self.on_changed: Callable[[], None] = lambda: None
+        """A profile was put in force or out of force."""
         self.on_new_key: Callable[[str], None] = lambda meter: None
         """A radio meter got another key than it had: its transmission counter may begin anew."""
+        self.on_withdrawn: Callable[[ActiveProfile, bool], None] = lambda profile, deleted: None
+        """A wired meter is read no more; and whether its profile was deleted, and its keys with it."""
 
-    def load(self) -> None:
-        """Put in force what is configured (operational gateways) and what was added before."""
-        if self._unit.config.lifecycle == "operational":
-            for profile in self._unit.config.meters:
-                self._enforce(active(profile))
-        for stored in self._added:
-            self._enforce(active(_profile(stored)))
+    def take(self, change: Change, profile: SensorProfile, old: SensorProfile | None) -> None:
+        """A profile was added, changed or removed."""
+        ready = active(profile.read_as)
+        if change is Change.REMOVED or not profile.active:
+            self._withdraw(ready, deleted=change is Change.REMOVED)
+        else:
+            self._enforce(ready)
+        self.on_changed()
 
-    def _enforce(self, profile: ActiveProfile) -> None:
-        (self._registration if profile.radio is None else self._radio_registration).add(profile)
-
-    def add(self, profile: MeterProfile) -> None:
-        """Put a profile in force and store it. Raises UsageError when it makes no sense."""
-        ready = active(profile)
-        stored = {
-            "device_number": profile.device_number,
-            "obis": list(profile.obis),
-            "consumer": profile.consumer,
-            "name": profile.name,
-            "key": None if profile.key is None else profile.key.hex(),
-            "security": profile.security,
-            "radio": profile.radio,
-            "period_s": profile.period_s,
-        }
-        self._added = [one for one in self._added if one["device_number"] != profile.device_number] + [stored]
-        self._writer.put([setting_statement(STORED, self._added)])
+    def _enforce(self, ready: ActiveProfile) -> None:
+        if ready.radio is None:
+            self._radio_registration.remove(ready.meter)
+            self._registration.add(ready)
+            return
         before = self._radio_registration.profiles.get(ready.meter)
-        self._enforce(ready)
+        self._registration.remove(ready.meter)
+        self._radio_registration.add(ready)
         if before is not None and before.key != ready.key:
             self.on_new_key(ready.meter)
-        self.on_added()
-        self._control.event("meter_profile_added", profile=profile.name or f"meter-{ready.meter}")
-        self._control.event("meter_added", meter=ready.meter, consumer=profile.consumer)
 
-
-def _profile(stored: dict[str, Any]) -> MeterProfile:
-    key = stored.get("key")
-    return MeterProfile(
-        stored["device_number"],
-        tuple(stored["obis"]),
-        stored["consumer"],
-        stored["name"],
-        None if key is None else bytes.fromhex(key),
-        stored.get("security"),
-        stored.get("radio", False),
-        stored.get("period_s"),
-    )
+    def _withdraw(self, ready: ActiveProfile, *, deleted: bool) -> None:
+        self._registration.remove(ready.meter)
+        self._radio_registration.remove(ready.meter)
+        if ready.radio is None:
+            self.on_withdrawn(ready, deleted)
 
 
 def active(profile: MeterProfile) -> ActiveProfile:
