@@ -17,6 +17,8 @@ CAUSE_CODES: Mapping[str, int] = {
     "hardware_change": 1900010,
     "firmware_integrity": 1900109,
     "kernel_corrupt": 1900309,
+    "log_write_failed": 1400513,
+    "log_service_died": 1400509,
 }
 """Cause of an operating state -> code; where the document names several, the one that fits best (assumed)."""
 
@@ -50,8 +52,25 @@ RADIO_MODULE_CODES: Mapping[str, int] = {
 }
 """What is wrong with the radio module inside -> code ([CASA] 9.4)."""
 
-START_AFTER_POWER_LOSS = 1900602
-"""The supply had failed."""
+LOG_CODES: Mapping[str, int] = {"running": 1400005, "start": 1400550}
+"""A log entry that does not fit its chain, found by a self-test or at the start -> code; there are three for the
+first (assumed)."""
+
+START_CODES: Mapping[str, int] = {
+    "power": 1900602,
+    "unknown": 1900601,
+    "unexpected_command": 1900603,
+    "external_watchdog": 1900604,
+    "internal_watchdog": 1900605,
+    "hardware_reset": 1900606,
+}
+"""Start that nobody ordered, value of `firmware.unit.Start` -> code."""
+
+COMPONENT_CODE = 1900501
+"""A process that was not started, as the message of a service that died carries it (assumed)."""
+
+PACKAGE_CODE = 1300800
+"""An update package that failed its check."""
 
 BUS_EVENTS: Mapping[str, tuple[str, ...]] = {
     "hdlc_undecodable": ("meter_checksum_invalid", "metering_warning"),

@@ -180,8 +180,11 @@ class GatewayType(Part):
     @cached_property
     def faults(self) -> Mapping[int, Fault]:
         """The product's own fault codes; empty when no document lists any."""
-        table = self._part(FaultTable, self.faults_in) if isinstance(self.faults_in, str) else self.faults_in
+        table = self._fault_table()
         return MappingProxyType({} if table is None else table.faults)
+
+    def _fault_table(self) -> FaultTable | None:
+        return self._part(FaultTable, self.faults_in) if isinstance(self.faults_in, str) else self.faults_in
 
     def _part(self, model: type[Root], file: str) -> Root:
         beside = self._folder / file
@@ -272,6 +275,12 @@ class GatewayType(Part):
             for name, event in self.events.items()
             if event.id == event_id and (sub_id is None or event.sub_id == sub_id)
         )
+
+    @cached_property
+    def reasons(self) -> Mapping[str, str]:
+        """Why faults cannot be provoked, by name."""
+        table = self._fault_table()
+        return MappingProxyType({} if table is None else table.reasons)
 
     def fault_code(self, event: str) -> int | None:
         """The product's fault code for a neutral event or cause, None when no document gives one."""

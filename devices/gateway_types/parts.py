@@ -17,6 +17,43 @@ from devices.gateway_types.quantity import Seconds, Share, quantity
 Level = Literal["info", "warning", "error", "fatal"]
 Book = Literal["system", "consumer", "calibration"]
 Language = Literal["en", "de"]
+Role = Literal["consumer", "technician", "administrator", "participant"]
+Interface = Literal["HAN", "CLS", "WAN"]
+
+Action = Literal[
+    "none",
+    "inform_administrator",
+    "inform_administrator_if_often",
+    "check_wan_connection",
+    "consider_meter_exchange",
+    "clarify_with_administrator",
+    "inform_metering_operator",
+]
+ACTIONS: Mapping[Action, Mapping[Language, str]] = {
+    "none": {"en": "Nothing to do.", "de": "Nichts zu tun."},
+    "inform_administrator": {"en": "Tell the administrator.", "de": "Administrator verständigen."},
+    "inform_administrator_if_often": {
+        "en": "Tell the administrator when it came more than three times within an hour.",
+        "de": "Administrator verständigen, wenn es binnen einer Stunde mehr als dreimal kam.",
+    },
+    "check_wan_connection": {
+        "en": "See whether the WAN is connected; when nothing is wrong there, tell the administrator.",
+        "de": "WAN-Anschluss ansehen; ist dort alles gut, den Administrator verständigen.",
+    },
+    "consider_meter_exchange": {
+        "en": "Tell the administrator, and think of another meter.",
+        "de": "Administrator verständigen und über einen anderen Zähler nachdenken.",
+    },
+    "clarify_with_administrator": {
+        "en": "Find out with the administrator what went wrong, as far as possible.",
+        "de": "Ursache nach Möglichkeit zusammen mit dem Administrator suchen.",
+    },
+    "inform_metering_operator": {
+        "en": "Tell the metering operator, who has the administrator look into it.",
+        "de": "Messstellenbetreiber verständigen; er schaltet den Administrator ein.",
+    },
+}
+"""What a reader of the log is to do, in our own words."""
 
 Source = Annotated[str, Field(pattern=r"^\[[A-Z]+\] \S.*$|^[a-z-]+ \d\S*.*$")]
 """Document and section, ``[PPC] 2.4``, or a fact sheet's chapter, ``lmn-wired 1.2``."""
@@ -68,6 +105,8 @@ class Event(Documented):
         level: of an entry whose outcome is success, or the only one.
         level_on_failure: of an entry whose outcome is failure, where it differs.
         books: logs into which it is written.
+        action: what its reader is to do, key of ACTIONS; None where no document says it.
+        action_on_failure: the same of an entry whose outcome is failure, where it differs.
         parameters: what the entry carries; the places in the texts.
         text_en: message in our own words, with ``{places}``.
         text_de: the same in German.
@@ -78,6 +117,8 @@ class Event(Documented):
     level: Level
     level_on_failure: Level | None = None
     books: tuple[Book, ...]
+    action: Action | None = None
+    action_on_failure: Action | None = None
     parameters: tuple[Name, ...] = ()
     text_en: str
     text_de: str
@@ -85,6 +126,10 @@ class Event(Documented):
     def level_for(self, outcome: str) -> Level:
         """Level of an entry with that outcome, ``success`` or ``failure``."""
         return self.level_on_failure if outcome == "failure" and self.level_on_failure else self.level
+
+    def action_for(self, outcome: str) -> Action | None:
+        """What to do about an entry with that outcome."""
+        return self.action_on_failure if outcome == "failure" and self.action_on_failure else self.action
 
     def text(self, parameters: Mapping[str, object], language: Language = "en") -> str:
         """The message with its places filled; one that nothing is known of stays as it is."""
@@ -104,13 +149,14 @@ class EventGroup(Documented):
     """Events that one section of a document lists together; what they share is said once.
 
     Attributes:
-        books: for events that name none of their own; `source`, `assumed` and `note` likewise.
+        books: for events that name none of their own; `source`, `assumed`, `note` and `action` likewise.
         events: neutral name -> event.
     """
 
     assumable = frozenset(Event.model_fields)
 
     books: tuple[Book, ...] = ("system",)
+    action: Action | None = None
     events: dict[Name, Event]
 
     @model_validator(mode="before")
@@ -118,10 +164,35 @@ class EventGroup(Documented):
     def _share(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("events"), dict):
             return data
-        shared = {key: data[key] for key in ("source", "assumed", "note", "books") if key in data}
+        shared = {key: data[key] for key in ("source", "assumed", "note", "books", "action") if key in data}
         shared.setdefault("books", ("system",))
         events = {name: shared | event if isinstance(event, dict) else event for name, event in data["events"].items()}
         return data | {"events": events}
+
+
+class Provocation(Part):
+    """How an emulated gateway is brought to write a fault code; exactly one way.
+
+    Attributes:
+        steps: what to do one after the other: a command of the maintenance port as ``{do: NAME, ...}``, a power cut as
+            ``{cut: SECONDS}``, time that passes as ``{wait: SECONDS}``; at the end the code stands in a log.
+        scenario: file among the scenarios, without ending, in which it is done by the cables and the code is looked
+            for.
+        none: name of the reason why there is no way.
+    """
+
+    steps: tuple[dict[str, Any], ...] = ()
+    scenario: str | None = None
+    none: Name | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Provocation:
+        if bool(self.steps) + (self.scenario is not None) + (self.none is not None) != 1:
+            raise ValueError("say one of steps, scenario, none")
+        for step in self.steps:
+            if len({"do", "cut", "wait"} & step.keys()) != 1:
+                raise ValueError(f"a step has one of do, cut, wait, not {step}")
+        return self
 
 
 class Fault(Documented):
@@ -131,6 +202,8 @@ class Fault(Documented):
         text_en: meaning in our own words.
         text_de: the same in German.
         soft_lockdown: whether it stops metering until the administrator has looked after it.
+        action: what to do, key of ACTIONS.
+        provoke: how an emulated gateway is brought to write it, see `Provocation`; None: nobody has said.
         event: neutral name of the event or cause that it stands for, where there is one.
     """
 
@@ -138,28 +211,38 @@ class Fault(Documented):
     text_de: str
     soft_lockdown: bool = False
     event: Name | None = None
+    action: Action | None = None
+    provoke: Provocation | None = None
 
 
 class FaultTable(Part):
     """The fault codes that one section of a document lists.
 
     Attributes:
-        source: of all of them.
+        source: of all of them; `action` likewise.
+        reasons: why some cannot be provoked, by the name that `Provocation.none` gives.
         faults: code -> fault.
     """
 
     source: Source
+    action: Action | None = None
+    reasons: dict[Name, str] = Field(default_factory=dict)
     faults: dict[int, Fault]
+
+    @model_validator(mode="after")
+    def _reasons_are_there(self) -> FaultTable:
+        for code, fault in self.faults.items():
+            if fault.provoke is not None and fault.provoke.none not in {None, *self.reasons}:
+                raise ValueError(f"fault {code}: there is no reason {fault.provoke.none!r}")
+        return self
 
     @model_validator(mode="before")
     @classmethod
     def _share(cls, data: Any) -> Any:
         if not isinstance(data, dict) or not isinstance(data.get("faults"), dict) or "source" not in data:
             return data
-        faults = {
-            code: {"source": data["source"]} | fault if isinstance(fault, dict) else fault
-            for code, fault in data["faults"].items()
-        }
+        shared = {key: data[key] for key in ("source", "action") if key in data}
+        faults = {code: shared | fault if isinstance(fault, dict) else fault for code, fault in data["faults"].items()}
         return data | {"faults": faults}
 
 
@@ -262,6 +345,11 @@ class Store(Documented):
         room_event: logged with the free part in percent.
         back_event: logged when there is room again.
         keep_s: how long entries are kept at least, seconds.
+        read: who may read the log, and at which interfaces; a consumer his own log only.
+        delete: who may delete entries.
+        page: entries on one page of the product's display, None: it has no pages.
+        most: entries that one request or export may have, None: no limit is known.
+        over_most: what a request for more gets: refused, or the first `most`.
     """
 
     warnings: tuple[Step, ...] = ()
@@ -272,6 +360,11 @@ class Store(Documented):
     room_event: Name | None = None
     back_event: Name | None = None
     keep_s: Annotated[Seconds | None, Field(alias="keep")] = None
+    read: dict[Role, tuple[Interface, ...]] = Field(default_factory=dict)
+    delete: tuple[Role, ...] = ()
+    page: PositiveInt | None = None
+    most: PositiveInt | None = None
+    over_most: Literal["refused", "first"] | None = None
 
 
 class SelfTestRules(Documented):

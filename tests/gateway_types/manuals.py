@@ -54,6 +54,45 @@ def ppc_levels() -> dict[int, tuple[str, str]]:
     return levels
 
 
+def ppc_actions() -> dict[int, tuple[str, str, int]]:
+    """[PPC] 10: id -> what to do, the same when the outcome is failure, number of places in the text."""
+    rows: dict[int, tuple[str, str]] = {}
+    last = 0
+    for line in between(manual("PPC"), r"^10 Anhang: Logmeldungen", r"^Folgende Nachrichtenparameter").splitlines():
+        if row := re.match(r"(\d{5})\t(?:INFO|WARNING|ERROR|FATAL)\t(.*?)\t(.*)$", line):
+            last = int(row[1])
+            rows[last] = (row[2], row[3])
+        elif last and (row := re.match(r"\t(?:(?:WARNING|ERROR) \(bei.*?)?\t(.*?)\t(.*)$", line)):
+            rows[last] = (f"{rows[last][0]} {row[1]}", f"{rows[last][1]} {row[2]}")
+    found = {}
+    for number, (text, action) in rows.items():
+        both = re.match(r'Bei Log-Level "INFO": (.*?) Bei Log-Level "[-A-Z ]+": (.*)$', joined_words(action).strip())
+        good, bad = (both[1], both[2]) if both else (joined_words(action), joined_words(action))
+        found[number] = (_action(good.strip()), _action(bad.strip()), text.count("["))
+    return found
+
+
+def _action(text: str) -> str:
+    for words, action in (
+        ("häufiger als drei", "inform_administrator_if_often"),
+        ("WAN-Kommunikation", "check_wan_connection"),
+        ("Wechsel des Zählers", "consider_meter_exchange"),
+        ("Falls möglich klären", "clarify_with_administrator"),
+        ("informieren Sie den GWA", "inform_administrator"),
+        ("Keine Aktion", "none"),
+    ):
+        if words in text:
+            return action
+    raise AssertionError(f"an action that is not known: {text!r}")
+
+
+def casa_places() -> dict[tuple[int, int], int]:
+    """[CASA] 9.3: id, sub id -> number of places in the text."""
+    part = between(manual("CASA"), r"^9\.3 Protokollierte Ereignisse", r"^9\.4 ")
+    rows = re.findall(r"^(\d{4,10})\t(\d)\t\w+\t(.*)$", part, re.MULTILINE)
+    return {(int(event), int(sub)): len(set(re.findall(r"\[(\d)\]", text))) for event, sub, text in rows}
+
+
 def casa_levels() -> dict[tuple[int, int], str]:
     """[CASA] 9.3: id, sub id -> level."""
     part = between(manual("CASA"), r"^9\.3 Protokollierte Ereignisse", r"^9\.4 ")
