@@ -84,6 +84,10 @@ class Options:
     """How much too fast the gateway's oscillator runs."""
     rtc_reserve_s: float = 0.0
     """How long the real time clock runs without mains; 0: as the type says."""
+    rtc_recharge_s: float = 0.0
+    """How long the empty buffer of the real time clock takes to be full again with mains; 0: full at once."""
+    rtc_drift_ppm: float = 0.0
+    """How much faster than the gateway's oscillator the real time clock runs; 0: they share one."""
     ntp_poll_interval_s: float = 3600.0
     """Time between two good synchronisations."""
     ntp_retry_interval_s: float = 60.0
@@ -127,6 +131,36 @@ class Options:
     slot_tolerance_s: float = 0.004
     """How far beside its slot the end of an answer to a presence check may lie; further off it does not count. About
     the guard half of a slot (lmn-wired 1.5); a bench in real time, whose computer is no bus controller, needs more."""
+    retention_original_days: float = 731.0
+    """How long original values are kept: 24 months, what load profiles owe consumers (wan-core 7.7); 0: for ever."""
+    retention_derived_days: float = 1096.0
+    """How long derived values are kept: three years, what bills owe consumers (wan-core 7.7); 0: for ever."""
+    profile_meter_limit: int = 32
+    """Most meter profiles, as many as a bus has slots for (lmn-wired 1.5); no manual says how many there may be
+    (wan-core 6.2, V11)."""
+    profile_foreign_signer_answer: int = 422
+    """HTTP status for an order that somebody else than the administrator has signed: its body cannot be opened
+    (wan-core 3.4, 6.2, V14)."""
+    profile_certificate_curves: str = "brainpoolP256r1 brainpoolP384r1 brainpoolP512r1 secp256r1 secp384r1"
+    """Curves that certificates in profiles may have (wan-core 4.2)."""
+    profile_time_server_name: str = "GWA"
+    """How the name in the certificate of a time server ends; the administrator runs it (wan-core 5.1, 5.13)."""
+    profile_calibrated_meter_fields: str = "registers period_s transformer_factor"
+    """Fields of a meter profile whose change goes to the calibration log (wan-core 6.2, V13)."""
+    profile_calibrated_time_server_fields: str = "endpoints tls"
+    """Fields of a time server's communication profile whose change goes there too (wan-core 6.2, V13)."""
+    signature_curve: str = "brainpoolP256r1"
+    """Curve of the key that values and log entries are signed with (wan-core 5.2, han 6)."""
+    certificate_days: float = 730.0
+    """Life of the gateway's certificates of the SM-PKI: two years (wan-core 5.2)."""
+    certificate_sub_ca_days: float = 1825.0
+    """Life of the Sub-CA above them, longer than that of end entities (wan-core 13, Q12)."""
+    certificate_root_days: float = 2920.0
+    """Life of the root above that (wan-core 13, Q12)."""
+    certificate_backdate_s: float = 86_400.0
+    """How long before the unit is made the validity of its certificates begins."""
+    certificate_administrator: str = "Bench-Test-GWA"
+    """Administrator whom the gateway's certificates name in OU, followed by .PKI (wan-core 5.1)."""
     lmn_certificate_curve: str = "brainpoolP256r1"
     """Curve of the certificates that the gateway makes for itself and its meters (wan-core 5.3)."""
     lmn_certificate_days: float = float(LIFE_DAYS)
@@ -191,12 +225,16 @@ class Options:
     """Entries that fit into one consumer log."""
     system_log_capacity: int = 2000
     """Entries that fit into the system log."""
-    storage_capacity_octets: int = 64_000_000
-    """Room for readings."""
+    log_room_step_percent: int = 10
+    """Steps of the free part, in percent, at which a product that has a message for it tells the room left in a log
+    or in the storage (PPC 10235, 10236, 10254, 10256); no manual says when. 0: never."""
+    storage_capacity_octets: int = 256_000_000
+    """Room for values: 24 months of eight meters at 15 minutes take 123 MB."""
     storage_limit: float = 0.9
     """Share of that room from which CONEXA enters Secure State Application (set by the administrator)."""
     consumer_log_when_full: str = "type"
-    """``stop``, ``wrap`` or ``type`` (as the gateway type says)."""
+    """``stop``, ``wrap``, ``drop_old`` (stop only when entries that must be kept would go) or ``type`` (as the gateway
+    type says)."""
     separation_test_interval_s: float = 300.0
     """Time between two tests whether HAN and WAN are separated."""
     separation_wait_s: float = 0.5
@@ -207,6 +245,15 @@ class Options:
     """Time between two runtime integrity checks, where the product has no period of its own."""
     integrity_check_readings: int = 20_000
     """How many of the latest readings a self-test verifies."""
+    integrity_check_signatures: int = 64
+    """Of how many of the latest values, original and derived ones each, a self-test verifies the signatures."""
+    integrity_check_signatures_at_start: int = 4
+    """The same for the check at a start that nobody ordered."""
+    integrity_check_cycle_readings: int = 500
+    """How many readings the cyclic check of the stored values, where a product makes it, looks at each time."""
+    integrity_check_log_entries: int = 50
+    """How many of the newest entries of each log the check at a start that nobody ordered verifies; a self-test
+    verifies all."""
     update_install_s: float = 60.0
     """Duration of the install phase of an update."""
     component_restart_delay_s: float = 10.0

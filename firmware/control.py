@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from firmware.fault_codes import CAUSE_CODES
 from firmware.logs.journal import Journal
 from firmware.metering.status_word import GatewayBit
 from firmware.own_clock import OwnClock
+from firmware.security.module import SecurityModule
 from firmware.states import RUN, OperatingStates, Present
 from firmware.storage.memory import digest, setting_statement
 from firmware.storage.writer import StorageWriter
@@ -17,6 +18,8 @@ from firmware.timekeeping import TimeKeeper
 from firmware.unit import Unit
 
 KEPT = "kept_causes"
+LAST_SYNC = "last_sync_us"
+DOUBT = "time_doubt"
 
 
 class Control:
@@ -33,7 +36,15 @@ class Control:
         self.writer = writer
         self.time: TimeKeeper | None = None
         self.journal = Journal(
-            unit.product, unit.memory, writer, own, unit.options, unit.config.consumers, self.cause, self.cleared
+            unit.product,
+            unit.memory,
+            writer,
+            own,
+            unit.options,
+            unit.config.consumers,
+            self.cause,
+            self.cleared,
+            SecurityModule(unit.memory),
         )
         self.states = OperatingStates(unit.product, self._came_up, self._changed, self._restart)
         self.on_restart: Callable[[], None] = lambda: None
@@ -43,7 +54,10 @@ class Control:
         self.on_stored: Callable[[int], None] = lambda octets: None
         """Called with the size of readings that were handed in for storage."""
         self.storage_low = False
+        self.time_tolerance_s = 27.0
+        """How far clocks may be apart (set by the session)."""
         self._kept: dict[str, dict[str, Any]] = unit.memory.setting(KEPT, {})
+        self._doubted = unit.memory.setting(DOUBT) is not None
 
     # --- what parts tell
 
@@ -63,8 +77,17 @@ class Control:
         return gone
 
     def synchronised(self, at_us: int) -> None:
-        """Keep the time of the last synchronisation."""
-        self.writer.put([setting_statement("last_sync_us", at_us)])
+        """Keep the time of the last synchronisation; the clock is no longer doubted."""
+        kept = [setting_statement(LAST_SYNC, at_us)]
+        if self._doubted:
+            kept.append(("DELETE FROM setting WHERE name = ?", (DOUBT,)))
+            self._doubted = False
+        self.writer.put(kept)
+
+    def doubted(self, told: Mapping[str, Any]) -> None:
+        """Keep that the clock was too far off, and what was told of it."""
+        self._doubted = True
+        self.writer.put([setting_statement(DOUBT, dict(told))])
 
     def stored(self, octets: int) -> None:
         """Readings of that size were handed in."""

@@ -9,12 +9,19 @@ from typing import Any
 
 from devices.errors import UsageError
 from firmware.config import MeterProfile, Security
+from firmware.damage import corrupt_key, damage_certificate, exchange_key, forge_value, swap_certificate
 from firmware.fault_codes import RADIO_MODULE_CODES
 from firmware.logs.book import LogBook
+from firmware.logs.journal import FAILURES
+from firmware.logs.torn import leave_piece
 from firmware.maintenance import Answer, Command, Parameter, Refusal
 from firmware.metering.values import as_rows, read
-from firmware.own_clock import iso, to_us
+from firmware.metering_port import MeteringPort
+from firmware.own_clock import DEFECTS, iso, to_us
 from firmware.profiles import active
+from firmware.profiles.findings import Answer as ProfileAnswer
+from firmware.profiles.trust import fingerprint, root_statement
+from firmware.selftest import RESULT
 from firmware.session import Session
 from firmware.storage.memory import digest
 from firmware.storage.writer import PowerLost
@@ -22,6 +29,10 @@ from firmware.unit import Start, Unit
 
 _NUMBER = (int, float)
 _BOOKS = ("system", "calibration", "consumer")
+_FLIPPED = (
+    "firmware", "kernel", "update_partition", "database", "log", "signature", "derived", "setting", "profile",
+)  # fmt: skip
+_RESETS = ("unknown", "unexpected_command", "external_watchdog", "internal_watchdog", "hardware_reset")
 
 
 def _text(*choices: str, required: bool = True) -> Parameter:
@@ -48,12 +59,20 @@ class FaultPort:
     def commands(self) -> dict[str, dict[str, Command]]:
         """Verb, name, command."""
         share, flag = Parameter(_NUMBER, True), Parameter((bool,))
+        given = Parameter((dict, list), True)
         do = {
             "fill_log": Command(self.fill_log, {"book": _text(*_BOOKS), "to": Parameter(_NUMBER)}),
-            "fill_storage": Command(self.fill_storage, {"to": share}),
-            "flip_bit": Command(
-                self.flip_bit, {"of": _text("firmware", "kernel", "database", "log", "update_partition")}
+            "tear_log": Command(self.tear_log, {"book": _text(*_BOOKS), "consumer": _text(required=False)}),
+            "log_service_fails": Command(
+                self.log_service_fails, {"book": _text(*_BOOKS), "how": _text(*FAILURES), "restartable": flag}
             ),
+            "reset": Command(self.reset, {"by": _text(*_RESETS)}),
+            "fill_storage": Command(self.fill_storage, {"to": share}),
+            "flip_bit": Command(self.flip_bit, {"of": _text(*_FLIPPED)}),
+            "forge_value": Command(self.forge_value, {}),
+            "damage_key": Command(self.damage_key, {"how": _text("exchanged", "corrupt")}),
+            "damage_certificate": Command(self.damage_certificate, {"how": _text("swapped", "corrupt")}),
+            "rtc_fails": Command(self.rtc_fails, {"how": _text(*DEFECTS)}),
             "component_fails": Command(
                 self.component_fails,
                 {"component": _text(required=False), "restartable": flag, "variant": _text(required=False)},
@@ -88,6 +107,10 @@ class FaultPort:
                     "period_s": Parameter((int,)),
                 },
             ),
+            "install_profile": Command(self.install_profile, {"profile": given, "signer": _text(required=False)}),
+            "change_profile": Command(self.change_profile, {"profile": given, "signer": _text(required=False)}),
+            "delete_profile": Command(self.delete_profile, {"profile": _text(), "signer": _text(required=False)}),
+            "install_root": Command(self.install_root, {"certificate": _text()}),
             "crypto_reset": Command(self.crypto_reset, {"meter": _text()}),
             "radio_module_fails": Command(self.radio_module_fails, {"defect": _text(*RADIO_MODULE_CODES)}),
             "overload_bus": Command(self.overload_bus, {"on": _SWITCH}),
@@ -103,9 +126,12 @@ class FaultPort:
                 self.read_log, {"book": _text(*_BOOKS), "consumer": _text(required=False), "since": Parameter((int,))}
             ),
             "values": Command(self.read_values, {"meter": _text(required=False), "since": _text(required=False)}),
+            "profiles": Command(self.read_profiles, {"profile": _text(required=False)}),
             "info": Command(self.read_info, {}),
+            "selftest": Command(self.read_selftest, {}),
         }
-        return {"do": do, "read": reads}
+        metering = MeteringPort(self._unit, self._ready, self._settle).commands()
+        return {"do": do | metering["do"], "read": reads | metering["read"]}
 
     def _running(self) -> Session:
         session = self._session()
@@ -135,6 +161,32 @@ class FaultPort:
         await session.writer.flush()
         return {"entries": held}
 
+    async def tear_log(self, book: str, consumer: str | None = None) -> Answer:
+        """Leave the begin of an entry behind, as a power cut in the middle of its writing does."""
+        session = self._session()
+        if session is not None:
+            await session.writer.flush()
+        owner = self._owner(book, consumer)
+        number = LogBook(self._unit.memory, book, owner, 1).next_number
+        self._unit.memory.commit([leave_piece(book, owner, number)])
+        return {"number": number}
+
+    def log_service_fails(self, book: str, how: str, restartable: bool = True) -> Answer:
+        """The service of a log cannot write, or dies; for good unless `restartable`."""
+        if "log_service" in self._unit.memory.faults():
+            raise Refusal("the service of a log has failed already")
+        self._plant("log_service", {"book": book, "how": how, "restartable": restartable})
+        return {}
+
+    async def reset(self, by: str) -> Answer:
+        """Something other than the firmware resets the device, without any order in which it could shut down."""
+        session = self._running()
+        if by == "internal_watchdog":
+            session.control.event("watchdog_restart", device=self._unit.config.device_id, watchdog=by, component="")
+            await session.writer.flush()
+        self._restart(Start(by))
+        return {}
+
     async def fill_storage(self, to: float) -> Answer:
         """Take the share `to` of the room for readings."""
         _share("to", to)
@@ -149,6 +201,36 @@ class FaultPort:
         if session is not None:
             await session.writer.flush()
         return {"where": self._unit.memory.flip_bit(of, self._unit.rng)}
+
+    async def forge_value(self) -> Answer:
+        """Somebody changes one of the latest values and its digest; only the signature is not his."""
+        session = self._session()
+        if session is not None:
+            await session.writer.flush()
+        return {"where": forge_value(self._unit.memory, self._unit.rng)}
+
+    def damage_key(self, how: str) -> Answer:
+        """The key in the security module is another one, or one of its bits has flipped; a running firmware meets it
+        at the self-test, and signs with it from its next start on."""
+        damage = exchange_key if how == "exchanged" else corrupt_key
+        damage(self._unit.memory, self._unit.rng)
+        return {}
+
+    def damage_certificate(self, how: str) -> Answer:
+        """The certificate of the signature key is that of another gateway, or one of its bits has flipped."""
+        unit = self._unit
+        if how == "swapped":
+            swap_certificate(unit.memory, unit.rng, unit.config.device_id, unit.options, unit.clock.now())
+        else:
+            damage_certificate(unit.memory, unit.rng)
+        return {}
+
+    def rtc_fails(self, how: str) -> Answer:
+        """The chip of the real time clock answers no more, stands still, or loses the time with mains; until mended."""
+        if how == "stopped":
+            self._unit.rtc.stop()
+        self._unit.memory.plant_fault("rtc", how)
+        return {}
 
     def corrupt_kernel(self) -> Answer:
         """Overwrite the kernel's first octets."""
@@ -288,6 +370,39 @@ class FaultPort:
         await session.writer.flush()
         return {}
 
+    async def install_profile(self, profile: Any, signer: str | None = None) -> Answer:
+        """The administrator installs a profile, or a list of them in one piece, given as plain data.
+
+        `signer`: SHA-256 of the certificate of the one who signed the order; None: it comes from the administrator.
+        """
+        session = self._ready()
+        return await self._answered(session, session.profiles.install(profile, signer))
+
+    async def change_profile(self, profile: Any, signer: str | None = None) -> Answer:
+        """The administrator replaces a profile, or several in one piece, by others with the same ids."""
+        session = self._ready()
+        return await self._answered(session, session.profiles.change(profile, signer))
+
+    async def delete_profile(self, profile: str, signer: str | None = None) -> Answer:
+        """The administrator deletes a profile."""
+        session = self._ready()
+        return await self._answered(session, session.profiles.delete(profile, signer))
+
+    async def _answered(self, session: Session, answer: ProfileAnswer) -> Answer:
+        """What is done is stored before it is answered, and so are the log entries that tell of a refusal."""
+        await session.writer.flush()
+        told: Answer = {"status": answer.status, "findings": [one.plain() for one in answer.findings]}
+        if not answer.good:
+            raise Refusal(f"HTTP {answer.status}: {'; '.join(map(str, answer.findings))}", told)
+        return told
+
+    async def install_root(self, certificate: str) -> Answer:
+        """The administrator has added a root, DER in hex, to those that certificates in profiles may lead to."""
+        session, der = self._ready(), _octets("certificate", certificate) or b""
+        session.writer.put([root_statement(self._unit.memory, der)])
+        await session.writer.flush()
+        return {"fingerprint": fingerprint(der)}
+
     async def crypto_reset(self, meter: str) -> Answer:
         """The administrator orders a meter back to its initial key, and to be paired again; the order is stored."""
         await self._ready().lmn.order_crypto_reset(meter)
@@ -339,6 +454,16 @@ class FaultPort:
 
     # --- reading
 
+    def _owner(self, book: str, consumer: str | None) -> str:
+        """Whose book is meant; None: the first consumer's."""
+        if book != "consumer":
+            return ""
+        owner = consumer or self._unit.config.consumers[0]
+        logged = self._unit.memory.query("SELECT 1 FROM log_head WHERE book = ? AND owner = ?", (book, owner))
+        if owner not in self._unit.config.consumers and not logged:
+            raise UsageError(f"there is no consumer {owner!r}")
+        return owner
+
     async def _settle(self) -> None:
         """Let a commit that is under way end; when mains fails under it, what lies in the memory is what is read."""
         session = self._session()
@@ -349,12 +474,7 @@ class FaultPort:
     async def read_log(self, book: str, consumer: str | None = None, since: int = 0) -> Answer:
         """The entries of a book; `consumer` None: the first consumer's."""
         await self._settle()
-        owner = ""
-        if book == "consumer":
-            owner = consumer or self._unit.config.consumers[0]
-            if owner not in self._unit.config.consumers:
-                raise UsageError(f"there is no consumer {owner!r}")
-        found = LogBook(self._unit.memory, book, owner, 1)
+        found = LogBook(self._unit.memory, book, self._owner(book, consumer), 1)
         return {"entries": [one.as_json() for one in found.read(since)]}
 
     async def read_values(self, meter: str | None = None, since: str | None = None) -> Answer:
@@ -363,6 +483,20 @@ class FaultPort:
         since_s = None if since is None else _instant(since) // 1_000_000
         rows = [row for reading in read(self._unit.memory, meter, since_s) for row in as_rows(reading)]
         return {"rows": rows}
+
+    def read_profiles(self, profile: str | None = None) -> Answer:
+        """One profile without its secrets, or the list of all."""
+        answer = self._ready().profiles.read(profile)
+        if not answer.good:
+            raise Refusal(f"HTTP {answer.status}: {answer.findings[0]}", {"status": answer.status})
+        return {"status": answer.status, **({"profile": answer.body} if profile is not None else answer.body)}
+
+    def read_selftest(self) -> Answer:
+        """The result of the latest self-test that was ordered or is due by the product's rules: when, at whose order,
+        and what each check found."""
+        session = self._session()
+        result = self._unit.memory.setting(RESULT) if session is None else session.selftest.result
+        return {"result": result}
 
     def read_info(self) -> Answer:
         """Identity and state."""

@@ -60,7 +60,8 @@ class EmulatedGateway:
         self.leds = LedPanel(clock, product.lines)
         self.crashes: list[BaseException] = []
         reserve_s = options.rtc_reserve_s or product.number("clock_reserve", 48 * 3600.0)
-        rtc = RealTimeClock(clock, memory, options.clock_drift_ppm, reserve_s)
+        rtc_drift_ppm = options.clock_drift_ppm + options.rtc_drift_ppm
+        rtc = RealTimeClock(clock, memory, rtc_drift_ppm, reserve_s, options.rtc_recharge_s)
         self._unit = Unit(clock, product, memory, cables, self.leds, rng, rtc, config, options)
         self._unit.leave_factory()
         self._session: Session | None = None

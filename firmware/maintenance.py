@@ -37,7 +37,16 @@ Answer = dict[str, Any]
 
 
 class Refusal(SmgwBenchError):
-    """The request makes sense, and the gateway does not carry it out in its present state."""
+    """The request makes sense, and the gateway does not carry it out in its present state.
+
+    Args:
+        reason: why, in words.
+        details: what is added to the answer.
+    """
+
+    def __init__(self, reason: str, details: Answer | None = None) -> None:
+        super().__init__(reason)
+        self.details = details or {}
 
 
 @dataclass(frozen=True)
@@ -138,7 +147,7 @@ class MaintenanceServer:
                 raise
             octets = _line(answer | {"error": "what was asked for was broken off"})
         except Refusal as error:
-            octets = _line(answer | {"refused": True, "error": str(error)})
+            octets = _line(answer | error.details | {"refused": True, "error": str(error)})
         except SmgwBenchError as error:
             octets = _line(answer | {"error": str(error)})
         except Exception as error:  # whatever the emulation does wrong must not silence the port

@@ -78,47 +78,81 @@ class OwnClock:
         return self._clock.call_at(max(true_s, self._clock.seconds()), callback, *args)
 
 
+DEFECTS = ("mute", "stopped", "no_buffer")
+"""Defects of the clock chip: it does not answer, it stands still, it loses the time with mains."""
+
+
 class RealTimeClock:
     """The buffered clock chip: keeps time without mains for its reserve, and the instant at which mains failed.
 
-    Its registers lie in the unit (:meth:`NonVolatileMemory.register`), so they outlive the gateway object too.
+    Its registers lie in the unit (:meth:`NonVolatileMemory.register`), so they outlive the gateway object too. What the
+    buffer has given in one power cut it has not for the next one until it is charged again.
 
     Args:
         clock: true time.
-        memory: where the registers lie.
-        drift_ppm: the same oscillator error as the system clock (assumed).
-        reserve_s: how long it runs without mains, in seconds.
+        memory: where the registers lie, and the chip's planted defect ``rtc``.
+        drift_ppm: how much too fast it runs.
+        reserve_s: how long a full buffer keeps it running without mains, in seconds.
+        recharge_s: how long an empty buffer takes to be full again with mains, in seconds; 0: no time.
     """
 
-    def __init__(self, clock: Clock, memory: NonVolatileMemory, drift_ppm: float, reserve_s: float) -> None:
+    def __init__(
+        self, clock: Clock, memory: NonVolatileMemory, drift_ppm: float, reserve_s: float, recharge_s: float = 0.0
+    ) -> None:
         self._clock = clock
         self._memory = memory
         self._rate = 1.0 + drift_ppm * 1e-6
         self._reserve_us = round(reserve_s * 1e6)
+        self._recharge_us = round(recharge_s * 1e6)
         if memory.register("rtc") is None:
-            self.set(self._true_us())
+            self._write(self._true_us())
 
     def _true_us(self) -> int:
         return to_us(self._clock.now())
 
+    @property
+    def _defect(self) -> Any:
+        return self._memory.fault("rtc")
+
     def set(self, shown_us: int) -> None:
-        """Write the time registers."""
+        """Write the time registers; a chip that does not answer takes nothing."""
+        if self._defect != "mute":
+            self._write(shown_us)
+
+    def _write(self, shown_us: int | None) -> None:
         self._memory.set_register("rtc", {"true_us": self._true_us(), "shown_us": shown_us})
 
     def kill(self) -> None:
-        """The buffer is empty: the chip has lost the time (fault port)."""
-        self._memory.set_register("rtc", {"true_us": self._true_us(), "shown_us": None})
+        """The buffer is empty: the chip has lost the time."""
+        self._write(None)
 
     def read(self) -> int | None:
-        """What it shows, None when it lost the time."""
-        stored = self._memory.register("rtc")
-        if stored is None or stored["shown_us"] is None:
+        """What it shows, None when it lost the time or does not answer."""
+        stored, defect = self._memory.register("rtc"), self._defect
+        if stored is None or stored["shown_us"] is None or defect == "mute":
             return None
+        if defect == "stopped":
+            return int(stored["shown_us"])
         return int(stored["shown_us"]) + round((self._true_us() - int(stored["true_us"])) * self._rate)
+
+    def stop(self) -> None:
+        """It stands still at what it shows now (fault port)."""
+        shown = self.read()
+        if shown is not None:
+            self._write(shown)
 
     def mains_lost(self) -> None:
         """The chip notes the instant at which its supply went over to the buffer (assumed: time stamp register)."""
-        self._memory.set_register("rtc_mains", {"true_us": self._true_us(), "shown_us": self.read()})
+        noted = {"true_us": self._true_us(), "shown_us": self.read(), "left_us": self._left_us()}
+        self._memory.set_register("rtc_mains", noted)
+
+    def _left_us(self) -> int:
+        """How long the buffer could keep it running now, with mains on since `mains_back`."""
+        since = self._memory.register("rtc_buffer")
+        if since is None or not self._recharge_us:
+            return self._reserve_us
+        charged = (self._true_us() - int(since["true_us"])) * self._reserve_us // self._recharge_us
+        return min(self._reserve_us, int(since["left_us"]) + charged)
 
     def mains_back(self) -> tuple[int | None, bool]:
         """The chip gets mains again.
@@ -130,7 +164,9 @@ class RealTimeClock:
         if stored is None:
             return None, self.read() is not None
         self._memory.set_register("rtc_mains", None)
-        if self._true_us() - stored["true_us"] > self._reserve_us:
+        left_us = int(stored.get("left_us", self._reserve_us)) - (self._true_us() - int(stored["true_us"]))
+        if left_us < 0 or self._defect == "no_buffer":
             self.kill()
+        self._memory.set_register("rtc_buffer", {"true_us": self._true_us(), "left_us": max(0, left_us)})
         lost_at = stored["shown_us"]
         return (None if lost_at is None else int(lost_at)), self.read() is not None

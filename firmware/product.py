@@ -25,6 +25,8 @@ FRONT_LEDS = 4
 
 
 OWN_MESSAGES = {
+    "register_fell": "A register of a meter shows less than before.",
+    "error_register_credited": "Energy could not be given to a tariff level and stands in the error register.",
     "hdlc_undecodable": "A frame on the meter bus could not be decoded.",
     "hdlc_unexpected": "A frame on the meter bus was not expected.",
     "hdlc_no_answer": "A meter did not answer on the bus.",

@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from firmware.checks import Finding, firmware_check, kernel_check, partition_check, version_check
-from firmware.control import Control
+from firmware.control import DOUBT, LAST_SYNC, Control
 from firmware.display import Display
-from firmware.fault_codes import START_AFTER_POWER_LOSS
+from firmware.fault_codes import COMPONENT_CODE, START_CODES
 from firmware.lmn.service import LmnService
 from firmware.lmn.wireless.service import RadioService
-from firmware.metering.radio_registration import RadioRegistration
-from firmware.metering.registration import Registration
-from firmware.metering.room import StorageRoom
+from firmware.metering.core import MeteringCore
+from firmware.metering.signing import SignAtOnce
 from firmware.ntp_client import DateRange, NtpClient
 from firmware.own_clock import OwnClock, iso, to_us
-from firmware.profiles import Profiles
-from firmware.selftest import SelfTest
+from firmware.profiles.at_work import ProfilesAtWork
+from firmware.security.module import SecurityModule
+from firmware.selftest import SECURITY, SelfTest
 from firmware.separation import SeparationWatch
 from firmware.states import RUN
 from firmware.storage.memory import setting_statement
@@ -77,16 +77,25 @@ class Session:
         self.control.time = self.time
         self.time.on_state = self._time_changed
         self.lmn = LmnService(unit, self.control, self.writer, self.own, self.refresh_bus)
-        self.registration = Registration(
-            self.own, unit.memory, self.writer, options, self.control, self.lmn.read, self.spawn
+        security = SecurityModule(unit.memory)
+        self.metering = MeteringCore(
+            unit,
+            self.control,
+            self.own,
+            self.writer,
+            security,
+            SignAtOnce(security.sign),
+            self.lmn.read,
+            self.spawn,
         )
+        self.registration = self.metering.registration
+        self.radio_registration = self.metering.radio_registration
+        self.room = self.metering.room
         self.lmn.profiles = lambda: self.registration.profiles
-        self.radio_registration = RadioRegistration(self.own, unit.memory, self.writer, options, self.control)
         self.radio = RadioService(unit, self.control, self.writer, self.own, self.display, self.radio_registration)
-        self.profiles = Profiles(unit, self.control, self.writer, self.registration, self.radio_registration)
-        self.profiles.on_new_key = self.radio.counters.forget
-        self.profiles.on_added = self.lmn.profiles_changed
-        self.room = StorageRoom(unit, self.control, self.writer)
+        self.profiles = ProfilesAtWork(
+            unit, self.control, self.writer, self.own, self.metering, self.lmn, self.radio, self.spawn
+        ).store
         self.separation = SeparationWatch(unit, self.control)
         self.selftest = SelfTest(unit, self.control, self.own, self.writer, self.separation, self.restart)
         self.installer = Installer(unit, self.control, self.writer, self.display, self.restart)
@@ -127,6 +136,7 @@ class Session:
             self.control.event("restart_commanded", device=self._device)
         if reason is not Start.INTEGRITY:  # its cause has told so
             self.control.event("restart", reason=reason.value)
+        self.control.journal.stop()
         if reason is Start.INTEGRITY:
             self.writer.put([setting_statement("integrity_suspect", True)])
         await self.writer.flush()
@@ -143,9 +153,8 @@ class Session:
             if task is not current:
                 task.cancel()
         self.time.stop()
-        self.registration.stop()
+        self.metering.stop()
         self.radio.stop()
-        self.radio_registration.stop()
         self.lmn.stop()
         self.separation.stop()
 
@@ -181,6 +190,7 @@ class Session:
             poll_s=options.ntp_poll_interval_s,
             retry_s=options.ntp_retry_interval_s,
         )
+        self.control.time_tolerance_s = limits.tolerance_s
         client = None
         if unit.config.time_server is not None:
             dates = DateRange(
@@ -188,8 +198,8 @@ class Session:
             )
             wait_s = options.ntp_answer_wait_s
             client = NtpClient(unit.clock, self.own, unit.config.time_server, unit.rng, dates, wait_s)
-        last = unit.memory.setting("last_sync_us")
-        return TimeKeeper(unit.clock, self.own, unit.rtc, limits, client, self.control, last)
+        last, doubt = unit.memory.setting(LAST_SYNC), unit.memory.setting(DOUBT)
+        return TimeKeeper(unit.clock, self.own, unit.rtc, limits, client, self.control, last, doubt)
 
     def _shortest_period_s(self) -> float:
         """The tolerance is a share of the smallest registration period (wan-core 7.4)."""
@@ -245,10 +255,10 @@ class Session:
             if self._lost_at_us is not None:
                 control.event("power_lost", time=iso(self._lost_at_us))
             control.event("power_restored")
-            control.event("unexpected_start", code=START_AFTER_POWER_LOSS)
-        for book in ("calibration", "system", "consumer"):
-            control.event(f"{book}_log_service_started")
-        control.journal.room()
+        code = START_CODES.get(self._start_reason.value)
+        if code is not None:
+            control.event("unexpected_start", code=code)
+        control.journal.begin()
         self.time.start(rtc_alive=self._rtc_alive)
         self.installer.after_start()
 
@@ -256,9 +266,11 @@ class Session:
         """The security checks before normal operation; True when the boot ends here."""
         memory = self.unit.memory
         failing = memory.fault("boot_check_fails")
-        if failing:
-            memory.plant_fault("boot_check_fails", failing - 1 or None)
-            self.control.cause("boot_checks_fail", via="boot_check")
+        reason = self._insecure()
+        if failing or reason:
+            if failing:
+                memory.plant_fault("boot_check_fails", failing - 1 or None)
+            self.control.cause("boot_checks_fail", via="boot_check", reason=reason)
             if self.control.states.state == "boot_loop":
                 self.restart(Start.BOOT_CHECKS)
                 return True
@@ -266,6 +278,13 @@ class Session:
         if violation is not None:
             self.control.cause("security_violation", **violation)
         return not self.control.states.effects.services
+
+    def _insecure(self) -> str:
+        """What the security checks of the boot find, where the product has such; empty when all is well."""
+        if self.unit.product.rule("boot_checks_fail", "boot_check") is None:
+            return ""
+        findings = (check(self.unit) for check in SECURITY)
+        return "; ".join(one.detail for one in findings if one is not None)
 
     async def _ready(self) -> None:
         unit, control = self.unit, self.control
@@ -285,8 +304,7 @@ class Session:
         self.spawn(self.selftest.run(self._start_reason))
         for name, fault in unit.memory.faults().items():
             self.meet(name, fault)
-        self.registration.start()
-        self.radio_registration.start()
+        self.metering.start()
         self.radio.start()
 
     # --- defects that come up while it runs
@@ -299,6 +317,8 @@ class Session:
             self.spawn(self._component_failed(fault))
         elif name == "lmn_certificate_expired":
             self.control.cause("lmn_certificate_expired", device=self._device, profile="LMN")
+        elif name == "log_service":
+            self.spawn(self._log_service_failed(fault))
         elif name == "bus_overload":
             self.refresh_bus()
         elif name == "radio_module":
@@ -309,7 +329,7 @@ class Session:
     async def _component_failed(self, fault: dict[str, Any]) -> None:
         """An essential component died: metering stops while it is started again and again ([PPC] 2.6)."""
         component, options = fault["component"], self.unit.options
-        self.control.event("service_died", service=component)
+        self.control.event("service_died", service=component, code=COMPONENT_CODE)
         self.control.cause("component_does_not_start", component=component)
         for _ in range(1 if fault["restartable"] else options.component_restart_attempts):
             await self.unit.clock.sleep(options.component_restart_delay_s)
@@ -319,6 +339,18 @@ class Session:
             self.control.cleared("component_does_not_start")
         else:
             self.control.cause("component_cannot_restart", component=component, variant=fault.get("variant"))
+
+    async def _log_service_failed(self, fault: dict[str, Any]) -> None:
+        """The service of a log cannot write or died; what needs it stops until it works again ([PPC] 10, 10000 ff.)."""
+        book, how, options = fault["book"], fault["how"], self.unit.options
+        self.control.journal.fail(book, how)
+        for _ in range(1 if fault["restartable"] else options.component_restart_attempts):
+            await self.unit.clock.sleep(options.component_restart_delay_s)
+        if fault["restartable"]:
+            self.unit.memory.plant_fault("log_service", None)
+            self.control.journal.recover(book, how)
+        else:
+            self.control.cause("component_cannot_restart", component=f"{book} log")
 
     # --- consequences of states
 
@@ -333,8 +365,7 @@ class Session:
             self._stop_services()
             return
         if self.phase == "ready" and self.control.may_capture():
-            self.registration.fill_gaps()
-            self.radio_registration.fill_gaps()
+            self.metering.fill_gaps()
         self.refresh_bus()
 
     def refresh_ports(self) -> None:

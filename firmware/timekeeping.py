@@ -7,12 +7,16 @@ T2    SYNCED          the last good answer is young enough
 T3    HOLDOVER        it is older than the warning limit
 T4    INVALID         it is older than the maximum, or the clock was too far off
 ====  ==============  =========================================================================
+
+Only a synchronisation within the tolerance leads out of T4, and only one of whatever deviation out of T0. A clock that
+was too far off is set right at once, and believed when the next answer agrees with it. That it is not believed outlives
+a power cut: a restart is no way out of T4 (assumed).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -70,6 +74,9 @@ class TimeListener(Protocol):
     def synchronised(self, at_us: int) -> None:
         """The clock was synchronised; to be kept over power cuts."""
 
+    def doubted(self, told: Mapping[str, Any]) -> None:
+        """The clock was too far off, with what was told of it; to be kept over power cuts until it is synchronised."""
+
 
 NOT_SYNCHRONISED = "sync_interval_exceeded"
 DEVIATION = "deviation_exceeded"
@@ -88,6 +95,7 @@ class TimeKeeper:
         client: NTP client, None without a time server.
         listener: who is told.
         last_sync_us: last synchronisation known from before the start, None: never.
+        doubt: what was told of a deviation after which there was no synchronisation yet, None: there was none.
     """
 
     def __init__(
@@ -99,6 +107,7 @@ class TimeKeeper:
         client: NtpClient | None,
         listener: TimeListener,
         last_sync_us: int | None,
+        doubt: Mapping[str, Any] | None = None,
     ) -> None:
         self.state = TimeState.UNKNOWN
         self.on_state: Callable[[], None] = lambda: None
@@ -110,6 +119,8 @@ class TimeKeeper:
         self._client = client
         self._tell = listener
         self._last_sync_us = last_sync_us
+        self._doubt = doubt
+        self._overdue = False
         self._answering = True
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -125,15 +136,26 @@ class TimeKeeper:
 
     @property
     def holdover(self) -> bool:
-        """Whether the last synchronisation is older than the warning limit."""
-        return self.state is TimeState.HOLDOVER
+        """Whether the time is valid and the last synchronisation is older than the warning limit, seen now or before a
+        restart."""
+        return self._overdue and self.valid
+
+    @property
+    def checks_certificate_dates(self) -> bool:
+        """Whether TLS has to look at the dates of certificates: not in T0, when nothing but the connection to the time
+        server can tell the time (wan-core 7.5). Everybody else waits in T0 until the time is known."""
+        return self.state is not TimeState.UNKNOWN
 
     def start(self, *, rtc_alive: bool) -> None:
         """Take up the state at boot; `run` synchronises."""
         if rtc_alive:
             self._enter(TimeState.FROM_RTC)
             self._tell.event("time_from_rtc", new_time=iso(self._own.now_us()))
-            self._arm(self._age_s())
+            if self._doubt is not None:
+                self._tell.cause(DEVIATION, via="boot_check", **self._doubt)
+                self._enter(TimeState.INVALID)
+            else:
+                self._arm(self._age_s())
         else:
             self._enter(TimeState.UNKNOWN)
             self._tell.cause(UNKNOWN, via="boot_check")
@@ -182,20 +204,21 @@ class TimeKeeper:
             "deviation_ms": round(answer.offset_us / 1000),
             "deviation_s": f"{answer.offset_us / 1e6:.3f}",
         }
-        if far_off and had_time and self.state is not TimeState.INVALID:
-            self._tell.event("time_set", **told)
-            self._tell.cause(DEVIATION, **told)
-            self._enter(TimeState.INVALID)
-            self.stop()
-            return
         if far_off:
             self._tell.event("time_set", **told)
+        if far_off and had_time:
+            self.stop()
+            self._tell.doubted(told)
+            self._tell.cause(DEVIATION, **told)
+            self._enter(TimeState.INVALID)
+            return
         self._tell.event("time_synchronised", **told)
         self._good()
 
     def _good(self) -> None:
         recovered = self.state in (TimeState.UNKNOWN, TimeState.INVALID)
         self._last_sync_us = self._own.now_us()
+        self._overdue = False
         self._tell.synchronised(self._last_sync_us)
         self._enter(TimeState.SYNCED)
         self._arm(0.0)
@@ -213,13 +236,18 @@ class TimeKeeper:
             self._timers.append(self._clock.call_later(max(0.0, (limit - age_s) / self._own.rate), callback))
 
     def _warn(self) -> None:
-        self._tell.event("time_sync_overdue", hours=round(self._limits.warn_after_s / 3600, 2))
+        self._overdue = True
+        self._tell.event("time_sync_overdue", hours=self._hours(self._limits.warn_after_s))
         if self.state is TimeState.SYNCED:
             self._enter(TimeState.HOLDOVER)
 
     def _expire(self) -> None:
-        self._tell.cause(NOT_SYNCHRONISED, hours=round(self._limits.max_interval_s / 3600, 2))
+        self._tell.cause(NOT_SYNCHRONISED, hours=self._hours(self._limits.max_interval_s))
         self._enter(TimeState.INVALID)
+
+    def _hours(self, least_s: float) -> float:
+        """Age of the last synchronisation; at least what has just gone by, where there never was one."""
+        return round(max(self._age_s(), least_s) / 3600, 2)
 
     def _enter(self, state: TimeState) -> None:
         if state is not self.state or state is TimeState.UNKNOWN:

@@ -11,6 +11,8 @@ from firmware.config import GatewayCables, GatewayConfig, Options
 from firmware.leds import LedPanel
 from firmware.own_clock import RealTimeClock
 from firmware.product import Product
+from firmware.security.certificates import make_certificates
+from firmware.security.module import make_keys
 from firmware.storage.memory import NonVolatileMemory, Statement, digest, firmware_image, setting_statement
 
 
@@ -23,6 +25,11 @@ class Start(Enum):
     INTEGRITY = "integrity"
     BOOT_CHECKS = "boot_checks"
     UPDATE = "update"
+    UNKNOWN = "unknown"
+    UNEXPECTED_COMMAND = "unexpected_command"
+    EXTERNAL_WATCHDOG = "external_watchdog"
+    INTERNAL_WATCHDOG = "internal_watchdog"
+    HARDWARE_RESET = "hardware_reset"
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,9 @@ class Unit:
         return self.config.device_id if changed is None else f"{self.config.device_id}/{changed}"
 
     def leave_factory(self) -> None:
-        """Write images and factory settings unless they are there."""
+        """Write images and factory settings, make keys and certificates, unless they are there."""
+        make_keys(self.memory, self.rng, self.options.signature_curve)
+        make_certificates(self.memory, self.rng, self.config.device_id, self.options, self.clock.now())
         if self.memory.image("firmware") is not None:
             return
         version = self.config.software or self.product.software

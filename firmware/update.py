@@ -11,6 +11,7 @@ from collections.abc import Callable
 from devices.errors import UsageError
 from firmware.control import Control
 from firmware.display import Display
+from firmware.fault_codes import PACKAGE_CODE
 from firmware.storage.memory import firmware_image, setting_statement
 from firmware.storage.writer import StorageWriter
 from firmware.unit import Start, Unit, image_statement
@@ -61,12 +62,16 @@ class Installer:
         self.running = True
         self._display.updating(True)
         try:
-            self._control.event("update_started", package=version, version=version)
-            await self._writer.commit([setting_statement(UNDER_WAY, version)])
+            with self._writer.together():
+                self._control.event("update_started", package=version, version=version)
+                self._writer.put([setting_statement(UNDER_WAY, version)])
+            await self._writer.flush()
             await self._unit.clock.sleep(self._unit.options.update_install_s)
             if not good:
-                await self._writer.commit([("DELETE FROM setting WHERE name = ?", (UNDER_WAY,))])
-                self._failed(version, "package check failed")
+                with self._writer.together():
+                    self._writer.put([("DELETE FROM setting WHERE name = ?", (UNDER_WAY,))])
+                    self._failed(version, "package check failed", code=PACKAGE_CODE)
+                await self._writer.flush()
                 return
             await self._switch(version)
         finally:
@@ -88,19 +93,22 @@ class Installer:
         await self._writer.commit(statements)
 
     def after_start(self) -> None:
-        """Tell after a start what became of an update."""
-        installed = self._unit.memory.setting(INSTALLED)
-        if installed is not None:
-            old, new = installed["from"], installed["to"]
-            self._control.event("update_done", package=new, version=new, version_from=old, version_to=new, signature="")
-            self._writer.put([("DELETE FROM setting WHERE name = ?", (INSTALLED,))])
-        version = self._unit.memory.setting(UNDER_WAY)
-        if version is not None:
-            active = self._unit.memory.image("firmware")
-            self._failed(version, "it was cut off while it was written")
-            old = active[0] if active else ""
-            self._control.event("update_rolled_back", version=version, version_from=version, version_to=old)
-            self._writer.put([("DELETE FROM setting WHERE name = ?", (UNDER_WAY,))])
+        """Tell after a start what became of an update; that it was told is stored with what was told."""
+        with self._writer.together():
+            installed = self._unit.memory.setting(INSTALLED)
+            if installed is not None:
+                old, new = installed["from"], installed["to"]
+                told = {"package": new, "version": new, "version_from": old, "version_to": new, "signature": ""}
+                self._control.event("update_done", **told)
+                self._writer.put([("DELETE FROM setting WHERE name = ?", (INSTALLED,))])
+            version = self._unit.memory.setting(UNDER_WAY)
+            if version is not None:
+                active = self._unit.memory.image("firmware")
+                self._failed(version, "it was cut off while it was written")
+                old = active[0] if active else ""
+                self._control.event("update_rolled_back", version=version, version_from=version, version_to=old)
+                self._writer.put([("DELETE FROM setting WHERE name = ?", (UNDER_WAY,))])
 
-    def _failed(self, version: str, reason: str) -> None:
-        self._control.event("update_failed", outcome="failure", package=version, version=version, reason=reason)
+    def _failed(self, version: str, reason: str, **more: int) -> None:
+        told = {"package": version, "version": version, "reason": reason}
+        self._control.event("update_failed", outcome="failure", **told, **more)

@@ -96,6 +96,11 @@ class KeyStore:
         await self._writer.commit([setting_statement(METER + server_id.hex(), _plain(keys))])
         self._meters[server_id] = keys
 
+    async def forget(self, server_id: bytes) -> None:
+        """Delete what is kept of a meter."""
+        self._meters.pop(server_id, None)
+        await self._writer.commit([("DELETE FROM setting WHERE name = ?", (METER + server_id.hex(),))])
+
     async def put_own(self, identity: Identity, meters: Iterable[bytes]) -> None:
         """Store a new certificate of the gateway, and forget those of the old that none of `meters` goes with."""
         fingerprint = certificate_of(identity).fingerprint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from firmware.metering.registration import ActiveProfile
 from firmware.metering.values import Entry
 from firmware.own_clock import OwnClock, iso, to_us
 from firmware.storage.memory import setting_statement
-from firmware.storage.writer import StorageWriter
+from firmware.storage.writer import PowerLost, StorageWriter
 from firmware.unit import Unit
 
 ADDRESSES = "hdlc_addresses"
@@ -86,9 +87,22 @@ class LmnService:
         """A profile was put in force: its meter may be paired now."""
         for meter in self._meters.values():
             profile = self._profile_of(meter.device_id)
-            if profile != meter.profile:
+            if profile is not None and profile != meter.profile:
                 meter.profile = profile
                 meter.give_chance()
+        self._upkeep.wake()
+
+    async def leave(self, server_id: bytes, *, forget: bool) -> None:
+        """A profile is out of force: leave its meter alone once nobody talks to it, and `forget` its keys for good."""
+        for meter in tuple(self._meters.values()):
+            if same_id(meter.device_id, server_id):
+                async with meter.busy:
+                    if self._profile_of(meter.device_id) is None:
+                        meter.hang_up()
+                        meter.profile = None
+        if forget and not any(one.server_id == server_id for one in self.profiles().values()):
+            with contextlib.suppress(PowerLost):
+                await self._upkeep.store.forget(server_id)
         self._upkeep.wake()
 
     async def order_crypto_reset(self, meter: str) -> None:

@@ -21,7 +21,6 @@ from devices.protocols.hdlc import (
     Control,
     Frame,
     FrameKind,
-    HdlcError,
     Selector,
     StationRecord,
     decode_records,
@@ -122,10 +121,9 @@ class WiredBus:
         answers: list[StationRecord] = []
 
         def take(frame: Frame) -> None:
-            if frame.selector == Selector.ADDRESSING and frame.control.kind is FrameKind.UI:
-                answers.extend(self._one_record(frame))
-            else:
-                self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in an invitation")
+            record = self.master.record_in(frame, Selector.ADDRESSING)
+            if record is not None:
+                answers.append(record)
 
         told = frozenset(self.stations)
         await self._broadcast("invite", Selector.ADDRESSING, take)
@@ -144,21 +142,17 @@ class WiredBus:
         slots = {address: slot for slot, address in enumerate(self.stations)}
 
         def take(frame: Frame) -> None:
-            if frame.selector == Selector.PRESENCE and frame.control.kind is FrameKind.UI:
-                for record in self._one_record(frame):
-                    station = self.stations.get(frame.source)
-                    if station is None or station.device_id != record.device_id:
-                        self.on_error(
-                            "unexpected", frame.source, f"{record.device_id.hex()} does not have this address"
-                        )
-                    elif not self._in_slot(slots[frame.source]):
-                        self.on_error("unexpected", frame.source, "an answer to a presence check out of its slot")
-                    elif frame.source in seen:
-                        self.on_error("unexpected", frame.source, "two answers to one presence check")
-                    else:
-                        seen.add(frame.source)
+            record, station = self.master.record_in(frame, Selector.PRESENCE), self.stations.get(frame.source)
+            if record is None:
+                return
+            if station is None or station.device_id != record.device_id:
+                self.on_error("unexpected", frame.source, f"{record.device_id.hex()} does not have this address")
+            elif not self._in_slot(slots[frame.source]):
+                self.on_error("unexpected", frame.source, "an answer to a presence check out of its slot")
+            elif frame.source in seen:
+                self.on_error("unexpected", frame.source, "two answers to one presence check")
             else:
-                self.on_error("unexpected", frame.source, f"{frame.control.kind.name} frame in a presence check")
+                seen.add(frame.source)
 
         await self._broadcast("check", Selector.PRESENCE, take)
         lost = []
@@ -218,17 +212,6 @@ class WiredBus:
 
     def _wrong(self, kind: str, address: int | None, reason: str) -> None:
         self.on_error(kind, address, reason)
-
-    def _one_record(self, frame: Frame) -> list[StationRecord]:
-        try:
-            records = decode_records(frame.information)
-        except HdlcError as error:
-            self.on_error("undecodable", frame.source, str(error))
-            return []
-        if len(records) != 1 or records[0].address != frame.source:
-            self.on_error("unexpected", frame.source, "an answer holds exactly the record of its sender")
-            return []
-        return list(records)
 
     def _accept(self, record: StationRecord) -> bool:
         """Put a meter on the list when its address is allowed and free, else it will choose again.

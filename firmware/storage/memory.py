@@ -1,10 +1,11 @@
 """NonVolatileMemory: the flash, the real time clock's registers and the physical unit; it outlives power cuts.
 
-Three kinds of content, so that nobody mixes them up:
+Four kinds of content, so that nobody mixes them up:
 
-* ``setting``, ``image``, ``log``, ``log_anchor``, ``log_undated``, ``reading``, ``entry``: written by the firmware in
-  commits.
+* ``setting``, ``image``, ``log``, ``log_anchor``, ``log_head``, ``reading``, ``entry``, ``derived``, ``sent``,
+  ``evaluation``: written by the firmware in commits; ``log_torn``: what a power cut left of a log entry.
 * ``register``: registers of hardware with a battery of its own (real time clock): written at once.
+* ``secret``: private keys in the security module, a chip of its own: written when a key is made.
 * ``fault``: defects of this unit that the maintenance port planted; the firmware meets them, it does not own them.
 
 Every commit is atomic. How long one takes in bench time is the business of :class:`firmware.storage.writer`.
@@ -25,24 +26,38 @@ from devices.errors import UsageError
 Statement = tuple[str, Sequence[Any]]
 """One SQL statement with its parameters."""
 
+# Keys of value lists begin with the instant: a commit then appends at the end of a table instead of touching one page
+# for each meter.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS image (slot TEXT PRIMARY KEY, version TEXT NOT NULL, octets BLOB NOT NULL,
   digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
-  time_us INTEGER NOT NULL, event TEXT NOT NULL, vendor_id INTEGER, sub_id INTEGER, level TEXT NOT NULL,
-  outcome TEXT NOT NULL, parameters TEXT NOT NULL, text TEXT NOT NULL, chain BLOB NOT NULL,
-  PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
+  time_us INTEGER NOT NULL, dated INTEGER NOT NULL, event TEXT NOT NULL, vendor_id INTEGER, sub_id INTEGER,
+  level TEXT NOT NULL, outcome TEXT NOT NULL, parameters TEXT NOT NULL, text TEXT NOT NULL, chain BLOB NOT NULL,
+  signature BLOB NOT NULL, PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_anchor (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
-  chain BLOB NOT NULL, PRIMARY KEY (book, owner)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS log_undated (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
-  PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
+  chain BLOB NOT NULL, entry_signature BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (book, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_head (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
+  chain BLOB NOT NULL, entry_signature BLOB NOT NULL, signature BLOB NOT NULL, PRIMARY KEY (book, owner)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_torn (book TEXT NOT NULL, owner TEXT NOT NULL, number INTEGER NOT NULL,
+  octets BLOB NOT NULL, PRIMARY KEY (book, owner, number)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reading (meter TEXT NOT NULL, grid_s INTEGER NOT NULL, capture_us INTEGER,
-  status TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (meter, grid_s)) WITHOUT ROWID;
+  status TEXT NOT NULL, signature BLOB, digest BLOB NOT NULL, PRIMARY KEY (grid_s, meter)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entry (meter TEXT NOT NULL, grid_s INTEGER NOT NULL, position INTEGER NOT NULL,
-  obis TEXT NOT NULL, kind TEXT NOT NULL, value, scaler INTEGER, unit INTEGER, status INTEGER,
-  PRIMARY KEY (meter, grid_s, position)) WITHOUT ROWID;
+  obis TEXT NOT NULL, kind TEXT NOT NULL, value, scaler INTEGER, unit INTEGER, status INTEGER, signature BLOB,
+  PRIMARY KEY (grid_s, meter, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS derived (profile TEXT NOT NULL, at_s INTEGER NOT NULL, position INTEGER NOT NULL,
+  kind TEXT NOT NULL, register TEXT NOT NULL, meter TEXT NOT NULL, value TEXT, scaler INTEGER, unit INTEGER,
+  status TEXT NOT NULL, stage INTEGER, capture_us INTEGER, signature BLOB NOT NULL, digest BLOB NOT NULL,
+  PRIMARY KEY (profile, at_s, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sent (number INTEGER PRIMARY KEY, profile TEXT NOT NULL, recipient TEXT NOT NULL,
+  cause TEXT NOT NULL, begin_s INTEGER NOT NULL, end_s INTEGER NOT NULL, count INTEGER NOT NULL,
+  sent_us INTEGER NOT NULL, signature BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS evaluation (profile TEXT PRIMARY KEY, state TEXT NOT NULL, digest BLOB NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS register (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, octets BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fault (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -113,9 +128,11 @@ class NonVolatileMemory:
         return "\n".join(self._db.iterdump()).encode()
 
     def setting(self, name: str, default: Any = None) -> Any:
-        """A stored setting, or `default`."""
-        rows = self.query("SELECT value FROM setting WHERE name = ?", (name,))
-        return json.loads(rows[0][0]) if rows else default
+        """A stored setting, or `default`; one that does not fit its digest is not used, the self-test tells of it."""
+        rows = self.query("SELECT value, digest FROM setting WHERE name = ?", (name,))
+        if not rows or digest(f"{name}={rows[0][0]}".encode()) != rows[0][1]:
+            return default
+        return json.loads(rows[0][0])
 
     def register(self, name: str) -> Any:
         """A battery-backed hardware register, None when never written."""
@@ -125,6 +142,15 @@ class NonVolatileMemory:
     def set_register(self, name: str, value: Any) -> None:
         """Write a hardware register; takes no time."""
         self.commit([("INSERT OR REPLACE INTO register VALUES (?, ?)", (name, plain_json(value)))])
+
+    def secret(self, name: str) -> bytes | None:
+        """A private key of the security module, PKCS #8 in DER; None when it holds none of that name."""
+        rows = self.query("SELECT octets FROM secret WHERE name = ?", (name,))
+        return bytes(rows[0][0]) if rows else None
+
+    def keep_secret(self, name: str, octets: bytes) -> None:
+        """Put a private key into the security module."""
+        self.commit([("INSERT OR REPLACE INTO secret VALUES (?, ?)", (name, octets))])
 
     def faults(self) -> dict[str, Any]:
         """The planted defects of this unit by name."""
@@ -151,7 +177,8 @@ class NonVolatileMemory:
         """Flip one bit where it lies, digests untouched; returns where, None of the checks is told.
 
         Args:
-            of: ``firmware``, ``kernel``, ``update_partition``, ``database`` or ``log``.
+            of: ``firmware``, ``kernel``, ``update_partition``, ``log``; ``database``: a reading, or a setting when
+                there is none; ``signature`` of a value; ``derived`` value; ``setting``; ``profile``.
             rng: chooses the place.
 
         Raises:
@@ -163,7 +190,11 @@ class NonVolatileMemory:
             return self._flip_log(rng)
         if of == "database":
             return self._flip_reading(rng)
-        known = "firmware, kernel, update_partition, database, log"
+        if of in {"signature", "derived"}:
+            return self._flip_signature(of, rng)
+        if of in {"setting", "profile"}:
+            return self._flip_setting(rng, profile=of == "profile")
+        known = "firmware, kernel, update_partition, database, log, signature, derived, setting, profile"
         raise UsageError(f"flip_bit: there is no {of!r} in a gateway's memory", hint=f"one of {known}")
 
     def _flip_image(self, slot: str, rng: random.Random) -> str:
@@ -199,11 +230,39 @@ class NonVolatileMemory:
             change = "UPDATE entry SET value = ? WHERE meter = ? AND grid_s = ? AND position = ?"
             self.commit([(change, (bent, meter, grid_s, position))])
             return f"value of {meter} at {grid_s}"
-        settings = self.query("SELECT name, value FROM setting ORDER BY name")
+        return self._flip_setting(rng, profile=False)
+
+    def _flip_signature(self, of: str, rng: random.Random) -> str:
+        """In the signature of one of the latest values."""
+        table, keys = (
+            ("entry", "meter, grid_s, position") if of == "signature" else ("derived", "profile, at_s, position")
+        )
+        who, when, _ = keys.split(", ")
+        rows = self.query(
+            f"SELECT {keys}, signature FROM {table} WHERE signature NOT NULL ORDER BY {when} DESC, {keys} LIMIT 64"
+        )
+        if not rows:
+            raise UsageError(f"flip_bit: there is no {of} yet", hint="let a meter be read before")
+        *key, signature = rows[rng.randrange(len(rows))]
+        octets = bytearray(signature)
+        octets[rng.randrange(len(octets))] ^= 1 << rng.randrange(8)
+        change = f"UPDATE {table} SET signature = ? WHERE {who} = ? AND {when} = ? AND position = ?"
+        self.commit([(change, (bytes(octets), *key))])
+        return f"signature of a value of {key[0]} at {key[1]}"
+
+    def _flip_setting(self, rng: random.Random, *, profile: bool) -> str:
+        settings = [
+            row
+            for row in self.query("SELECT name, value FROM setting ORDER BY name")
+            if row[0].startswith("profile/") == profile and not row[0].startswith("certificate/")
+        ]
         if not settings:
-            raise UsageError("flip_bit: the database is empty", hint="power the gateway on once")
+            what = "profile" if profile else "setting"
+            raise UsageError(f"flip_bit: the database holds no {what}", hint="power the gateway on once")
         name, text = settings[rng.randrange(len(settings))]
-        self.commit([("UPDATE setting SET value = ? WHERE name = ?", (text[:-1] + chr(ord(text[-1]) ^ 1), name))])
+        place = rng.randrange(len(text))
+        bent = text[:place] + chr(ord(text[place]) ^ (1 << rng.randrange(5))) + text[place + 1 :]
+        self.commit([("UPDATE setting SET value = ? WHERE name = ?", (bent, name))])
         return f"setting {name}"
 
 

@@ -7,7 +7,8 @@ runs goes into the next one, so many small writes cost one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from devices.clock import Clock
 from devices.errors import SmgwBenchError
@@ -39,6 +40,10 @@ class StorageWriter:
         self._running_waiters: list[asyncio.Future[None]] = []
         self._handle: asyncio.TimerHandle | None = None
         self._dead = False
+        self._held = 0
+        self._begun = 0.0
+        self.on_cut: Callable[[Sequence[Statement], float], None] = lambda statements, done: None
+        """Called at a loss of power with the commit under way and the share of its time that was over."""
 
     @property
     def busy(self) -> bool:
@@ -51,6 +56,16 @@ class StorageWriter:
             return
         self._waiting.extend(statements)
         self._start()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is handed in inside goes into one commit."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            self._start()
 
     async def commit(self, statements: Sequence[Statement]) -> None:
         """Hand in and wait until they are stored for good. Raises PowerLost when mains fails before that."""
@@ -73,6 +88,8 @@ class StorageWriter:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+            over_s = self._clock.seconds() - self._begun
+            self.on_cut(self._running, over_s / self._write_time_s if self._write_time_s > 0 else 0.0)
         self._waiting.clear()
         self._running.clear()
         for waiter in self._waiters + self._running_waiters:
@@ -82,10 +99,11 @@ class StorageWriter:
         self._running_waiters.clear()
 
     def _start(self) -> None:
-        if self._handle is not None or not self._waiting:
+        if self._held or self._dead or self._handle is not None or not self._waiting:
             return
         self._running, self._waiting = self._waiting, []
         self._running_waiters, self._waiters = self._waiters, []
+        self._begun = self._clock.seconds()
         self._handle = self._clock.call_later(self._write_time_s, self._end)
 
     def _end(self) -> None:

@@ -5,6 +5,7 @@ The answer must begin so and so long after the meter's telegram, or the meter no
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -56,6 +57,7 @@ class Answers:
             self._own: Address | None = gateway_address(device_id)
         except (MbusError, ValueError):
             self._own = None  # a number of another form: such a gateway only listens
+        self._due: dict[bytes, asyncio.TimerHandle] = {}
 
     def answer(self, parsed: Parsed, reception: Reception) -> None:
         """Send what belongs to a meter's telegram; nothing for a meter that does not listen."""
@@ -73,9 +75,17 @@ class Answers:
             access_number=parsed.ell.access_number,
         )
         at_s = reception.at_s + delay_s(reception.mode, fast=bool(parsed.ell.cc & cc.FAST))
-        self._clock.call_at(max(at_s, self._clock.seconds()), self._send, encode(plan))
+        telegram = encode(plan)
+        self._due[telegram] = self._clock.call_at(max(at_s, self._clock.seconds()), self._send, telegram)
+
+    def stop(self) -> None:
+        """Nothing is said any more."""
+        for timer in self._due.values():
+            timer.cancel()
+        self._due.clear()
 
     def _send(self, telegram: bytes) -> None:
+        self._due.pop(telegram, None)
         try:
             self._antenna.send(telegram, RadioMode.OTHER_T)
         except ValueError:

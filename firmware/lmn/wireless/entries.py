@@ -80,6 +80,20 @@ _GAS_CONVERTED: Final = "3.1"
 """Gas volume: at metering conditions, at base conditions, without either converted by temperature (sheet 4.4)."""
 
 
+_SECOND_TABLE: Final = 0x7C
+_NO_MATTER: Final = frozenset({0x13, 0x1D, 0x1E, 0x1F, 0x7D, *range(0x70, 0x78)})
+"""VIFE of compact profiles, of standard conformity, and the factors that `Record.corrected` has applied."""
+_DIRECTIONS: Final = frozenset({(), (0x3B,), (0x3C,)})
+_OF_GAS: Final = frozenset({(), (0x3A,), (0x3E,)})
+_OF_PHASES: Final = frozenset({(), *((_SECOND_TABLE, phase) for phase in (1, 2, 3))})
+_MEANINGS: Final[Mapping[tuple[int, str], frozenset[tuple[int, ...]]]] = {
+    (7, "m3"): _OF_GAS,
+    (1, "V"): _OF_PHASES,
+    (1, "A"): _OF_PHASES,
+}
+"""Medium digit and unit -> VIFE with which a value is a register's (lmn-wireless 4.4); of others the directions."""
+
+
 def present(medium: int, records: Iterable[Record], registers: frozenset[str]) -> tuple[Entry, ...]:
     """The present values among the records as registers; what has no code of its own is left out.
 
@@ -138,7 +152,14 @@ def entry(medium: int, measured: Record) -> Entry | None:
 
 
 def obis_of(medium: int, measured: Record) -> str | None:
-    """The register that a value stands for, as ``1-0:1.8.0*255``; None: it has none."""
+    """The register that a value stands for, as ``1-0:1.8.0*255``; None: it has none.
+
+    A VIFE changes what a value means: of one phase, a limit, a future value, an average, one with an error. Only those
+    that leave it what the register counts may stand there.
+    """
+    meaning = _meaning(measured.vifes)
+    if meaning not in _MEANINGS.get((medium, measured.unit), _DIRECTIONS):
+        return None
     if medium == 7 and measured.unit == "m3":
         group = next((code for word, code in _GAS if word in measured.modifiers), _GAS_CONVERTED)
         return f"7-0:{group}.{measured.tariff}*255"
@@ -150,6 +171,13 @@ def obis_of(medium: int, measured: Record) -> str | None:
             group_or_none = one.backward if "backward" in measured.modifiers else one.forward
             return None if group_or_none is None else f"{medium}-0:{group_or_none}.{measured.tariff}*255"
     return None
+
+
+def _meaning(vifes: tuple[int, ...]) -> tuple[int, ...]:
+    """The VIFE without those that change nothing, or are in the number already."""
+    second = [place for place, vife in enumerate(vifes) if vife == _SECOND_TABLE]
+    behind = {place + 1 for place in second}
+    return tuple(vife for place, vife in enumerate(vifes) if place in behind or vife not in _NO_MATTER)
 
 
 def exact(value: Decimal, shift: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from devices.errors import UsageError
 from devices.ports.radio import Reception
 from devices.protocols.mbus.afl import Reassembly
 from devices.protocols.mbus.compact_frame import unfold
+from devices.protocols.mbus.control import FROM_METER, c_name
 from devices.protocols.mbus.errors import MbusError, RecordError
 from devices.protocols.mbus.records import Contents, Record, decode_records
 from devices.protocols.mbus.telegram import Parsed, Telegram, open_, parse, whole
@@ -91,6 +92,9 @@ class RadioService:
         antenna = self._unit.cables.antenna
         if antenna is not None and antenna.on_reception == self._received:
             antenna.on_reception = None
+        self.counters.stop()
+        if self._answers is not None:
+            self._answers.stop()
 
     def module_failed(self, defect: str) -> None:
         """The radio module inside has a defect, one of `RADIO_MODULE_CODES`: nothing is received until it is mended."""
@@ -104,8 +108,8 @@ class RadioService:
     def shown(self) -> list[dict[str, Any]]:
         """The radio meters as the maintenance port shows them."""
         return [
-            {"meter": name, "counter": self.counters.last(name), **self._seen.get(name, {"telegrams": 0})}
-            for name in self._registration.profiles
+            {"meter": name, "counter": self.counters.last(name, one.key), **self._seen.get(name, {"telegrams": 0})}
+            for name, one in self._registration.profiles.items()
         ]
 
     # --- one telegram
@@ -140,7 +144,14 @@ class RadioService:
     def _take(self, profile: ActiveProfile, parsed: Parsed, reception: Reception) -> None:
         if parsed.link.c in EMPTY:
             self._answer(parsed, reception)
-            return
+        elif parsed.to_meter:
+            pass  # somebody talks to the meter: that counts with a counter of its own (TR-03116-3 7.1)
+        elif parsed.link.c not in FROM_METER:
+            self._reject(profile, f"{c_name(parsed.link.c)} is nothing that a meter sends")
+        else:
+            self._take_data(profile, parsed, reception)
+
+    def _take_data(self, profile: ActiveProfile, parsed: Parsed, reception: Reception) -> None:
         if parsed.afl is not None and parsed.afl.is_fragment:
             complete = self._pieces.feed(profile.meter, parsed.afl, parsed.message)
             if complete is None:
@@ -153,20 +164,34 @@ class RadioService:
         if strong and not self._counter_rises(profile, parsed.counter):
             return
         telegram = open_(parsed, profile.key)
+        if not strong and telegram.security in STRONG and telegram.state == "decrypted":
+            strong = True  # the extended link layer hid what is inside
+            if not self._counter_rises(profile, telegram.counter):
+                return
         if telegram.state in ("failed", "encrypted"):
             event = TROUBLE_EVENTS.get(telegram.trouble_kind, "meter_data_undecryptable")
             self._tell(profile, event, telegram.trouble or "it cannot be read")
             return
-        if strong and telegram.counter is not None:
-            if telegram.mac_valid is not True or telegram.mac_octets < LEAST_MAC:
-                self._tell(profile, "radio_mac_invalid", "it has no MAC, or one that is too short")
-                return
-            self.counters.accept(profile.meter, telegram.counter)
+        if strong and not self._is_genuine(profile, telegram):
+            return
         self._answer(parsed, reception)
         self._note(profile, telegram, reception)
         self.on_telegram(profile, telegram)
         if telegram.apl and (telegram.tpl is None or telegram.tpl.ci in DATA_FRAMES):
             self._values(profile, telegram, not_for_billing=not strong and self._weak == "mark")
+
+    def _is_genuine(self, profile: ActiveProfile, telegram: Telegram) -> bool:
+        """Whether its MAC is right and something is encrypted; only then its counter is taken over."""
+        if telegram.counter is None:
+            return True
+        if telegram.mac_valid is not True or telegram.mac_octets < LEAST_MAC:
+            self._tell(profile, "radio_mac_invalid", "it has no MAC, or one that is too short")
+            return False
+        if telegram.apl and telegram.state != "decrypted":
+            self._reject(profile, "nothing of it is encrypted")
+            return False
+        self.counters.accept(profile.meter, profile.key, telegram.counter)
+        return True
 
     def _answer(self, parsed: Parsed, reception: Reception) -> None:
         if self._answers is not None:
@@ -176,7 +201,7 @@ class RadioService:
         if counter is None:
             self._reject(profile, "it has no transmission counter")
             return False
-        last = self.counters.last(profile.meter)
+        last = self.counters.last(profile.meter, profile.key)
         if last is not None and counter <= last:
             reason = f"transmission counter {counter} is not greater than {last}"
             self._tell(profile, "meter_counter_unexpected", reason, expected=last + 1, actual=counter)

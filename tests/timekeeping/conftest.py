@@ -1,0 +1,7 @@
+"""The racks of the gateway's own tests serve here too."""
+
+import sys
+from pathlib import Path
+
+for folder in ("firmware", "tariffs"):
+    sys.path.append(str(Path(__file__).parents[1] / folder))
