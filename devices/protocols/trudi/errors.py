@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class TrudiError(ValueError):
     """A file, or two of them together, cannot be worked with.
@@ -23,3 +25,16 @@ class FormatError(TrudiError):
 
 class TariffError(TrudiError):
     """Register values do not follow from these files (han 5.6)."""
+
+
+class ExportRefused(TrudiError):
+    """An export breaks rules of its format, so it is not written.
+
+    Attributes:
+        findings: the rules, at least one.
+    """
+
+    def __init__(self, findings: Sequence[object]) -> None:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        super().__init__(f"{findings[0]}{more}")
+        self.findings = tuple(findings)
