@@ -61,7 +61,7 @@ def _shorthand(key: str) -> list[dict[str, Any]]:
 
 
 def _admit_placeholders(node: Any) -> None:
-    """Wherever a number, word or pattern is asked for, a placeholder may stand."""
+    """Wherever a number, a word, a pattern or a free mapping is asked for, a placeholder may stand."""
     if isinstance(node, list):
         for item in node:
             _admit_placeholders(item)
@@ -79,6 +79,8 @@ def _admit_placeholders(node: Any) -> None:
 
 
 def _is_leaf(schema: Any) -> bool:
+    if isinstance(schema, dict) and schema.get("additionalProperties") is True:
+        return "properties" not in schema  # a mapping of whatever names
     if not isinstance(schema, dict) or schema.get("type") in ("object", "array"):
         return False
     return "$ref" not in schema and "properties" not in schema and "items" not in schema

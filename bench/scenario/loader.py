@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.products import ALL, DEVICES, METER_TYPES, METERS
+from bench.scenario.contract_models import contract_mistakes
 from bench.scenario.mistakes import UnknownWord, did_you_mean, translate, unknown_word
 from bench.scenario.models import Scenario
 from bench.scenario.source import Path_, Source, fingerprint, read, regular
@@ -390,6 +391,9 @@ def _check_steps(scenario: Scenario, gateway: str, source: Source) -> None:
     if errors:  # the steps would look for a gateway that there is not
         raise UsageErrors(errors)
     check_options(scenario.given.gateway.options, source, ("given", "gateway", "options"))
+    meters = {*scenario.given.meters, *scenario.given.radio_meters}
+    for path, text in contract_mistakes(scenario.given.contracts, meters):
+        errors.append(UsageError(text, place=source.place(("given", "contracts", *path))))
     for index, step in enumerate(scenario.steps):
         errors += [UsageError(text, place=source.place(("steps", index))) for text in step.check(meant)]
     for index, watch in enumerate(scenario.watch):

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from bench.products import ALL, METERS
 from bench.quantity import POWER, Duration, parse
+from bench.scenario.contract_models import GivenContract, GivenParticipant
 from bench.scenario.mistakes import UnknownWord
 from bench.scenario.radio_models import GivenAir, GivenRadioMeter
 from bench.scenario.smarty_models import FirmwareCheck, FirmwareVersion, GivenEntry
@@ -187,6 +188,8 @@ class Given(Written):
         gateway: the gateway.
         meters: name -> wired meter.
         radio_meters: name -> meter on the air.
+        contracts: name -> contract that a step may have installed.
+        participants: name -> market participant; those that only contracts name are known to the gateway.
         air: what lies between them and the gateway.
         time_server: the bench's time server.
     """
@@ -195,6 +198,8 @@ class Given(Written):
     gateway: GivenGateway = GivenGateway()
     meters: dict[str, GivenMeter] = Field(default_factory=dict)
     radio_meters: dict[str, GivenRadioMeter] = Field(default_factory=dict)
+    contracts: dict[str, GivenContract] = Field(default_factory=dict)
+    participants: dict[str, GivenParticipant] = Field(default_factory=dict)
     air: GivenAir = GivenAir()
     time_server: GivenTimeServer = GivenTimeServer()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
-from bench.quantity import FLOW, POWER, VOLUME, Duration, Kind, Share, parse
+from bench.quantity import FLOW, LENGTH, POWER, VOLUME, Duration, Kind, Share, parse, text_of
 from bench.written import Written
+from devices.meters.radio.kinds import KINDS
+from devices.meters.radio.measured import plain_code
 from devices.protocols.sml.obis import parse_obis
 
 _NUMBER = re.compile(r"[145-9][A-Z]{3}[0-9A-Fa-f]{10}\Z")
@@ -17,6 +20,19 @@ _KEY = re.compile(r"[0-9A-Fa-f]{32}\Z")
 
 RADIO_KINDS = {"electricity": "1", "heat": "6", "gas": "7", "water": "8"}
 """Kind of a radio meter -> first digit of its number (lmn-wireless 1)."""
+
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = timedelta(seconds=0.5), timedelta(days=31)
+"""Between two telegrams of a meter."""
+FARTHEST_M = 5000
+_DISTANCE_SCHEMA = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(m|km)\s*$", "examples": ["10 m"]}
+
+
+def _metres(value: Any) -> Decimal:
+    metres = parse(str(value), LENGTH)
+    if not 0 < metres <= FARTHEST_M:
+        raise ValueError(f"{value!r} is no distance of more than 0 m and up to {FARTHEST_M} m")
+    return metres
 
 
 class GivenRadioMeter(Written):
@@ -38,7 +54,7 @@ class GivenRadioMeter(Written):
         compact: whether its telegrams carry the OMS compact profile.
         bidirectional: whether it listens after it has sent.
         counter: its transmission counter at the begin.
-        distance: metres to the gateway's antenna.
+        distance: to the gateway's antenna, as ``10 m``.
         sending: whether it sends from the begin.
         registration_period: how often the gateway stores its values.
     """
@@ -56,7 +72,7 @@ class GivenRadioMeter(Written):
     compact: bool | None = None
     bidirectional: bool = False
     counter: int = Field(default=1, ge=1, le=0xFFFFFFFF)
-    distance: Decimal = Field(default=Decimal(10), gt=0, le=5000)
+    distance: Annotated[Decimal, BeforeValidator(_metres), WithJsonSchema(_DISTANCE_SCHEMA)] = Decimal(10)
     sending: bool = True
     registration_period: Duration | None = None
 
@@ -84,6 +100,27 @@ class GivenRadioMeter(Written):
         if not _NUMBER.match(plain):
             raise ValueError(f"{value!r} is no number of a radio meter: write it like 7ELS3312345678")
         return plain
+
+    @field_validator("interval")
+    @classmethod
+    def _possible_interval(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and not SHORTEST_INTERVAL <= value <= LONGEST_INTERVAL:
+            least, most = text_of(SHORTEST_INTERVAL), text_of(LONGEST_INTERVAL)
+            raise ValueError(f"{text_of(value)} is no time between two telegrams: it is {least} to {most}")
+        return value
+
+    @field_validator("registers")
+    @classmethod
+    def _known_registers(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        kind, number = info.data.get("kind"), info.data.get("id")
+        if kind is None or number is None or number[0] not in KINDS[kind].media:
+            return value  # told elsewhere
+        there = KINDS[kind].registers(number[0])
+        for code in value:
+            if plain_code(code) not in there:
+                article = "an" if kind[0] in "aeiou" else "a"
+                raise ValueError(f"{article} {kind} meter {number} has no register {code}: it has {', '.join(there)}")
+        return value
 
     @field_validator("key", "key_in_profile")
     @classmethod

@@ -1,11 +1,27 @@
 """The vocabulary of the scenario language, one file per theme; importing this package registers all of it."""
 
-from bench.steps import gateway, leds, lmn, logs, meters, power, radio, reference, service, time, values
+from bench.steps import (
+    contracts,
+    deliveries,
+    gateway,
+    leds,
+    lmn,
+    logs,
+    meters,
+    power,
+    radio,
+    reference,
+    service,
+    time,
+    values,
+)
 from bench.steps.base import REGISTRY, Step
 
 __all__ = [
     "REGISTRY",
     "Step",
+    "contracts",
+    "deliveries",
     "gateway",
     "leds",
     "lmn",

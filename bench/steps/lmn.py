@@ -298,6 +298,7 @@ class BackOfficeStep(Step):
         install_profile: kind of profile.
         crypto_reset: let the gateway put the meter back to its initial key.
         meter: the meter that it is about (written ``for``).
+        key: the key in the profile, 32 hex digits; unless told, the one that ``given`` says.
     """
 
     key: ClassVar[str] = "back_office"
@@ -307,11 +308,14 @@ class BackOfficeStep(Step):
     install_profile: Literal["meter"] | None = None
     crypto_reset: Literal[True] | None = None
     meter: str = Field(alias="for")
+    key_told: str | None = Field(default=None, alias="key", pattern=r"^[0-9A-Fa-f]{32}$")
 
     @model_validator(mode="after")
     def _one_thing(self) -> BackOfficeStep:
         if (self.install_profile is None) == (self.crypto_reset is None):
             raise ValueError("say either install_profile or crypto_reset")
+        if self.key_told is not None and self.install_profile is None:
+            raise ValueError("a 'key' belongs into a profile: only 'install_profile' has one")
         return self
 
     def check(self, scenario: Scenario) -> list[str]:
@@ -322,11 +326,12 @@ class BackOfficeStep(Step):
     def sentence(self) -> str:
         if self.crypto_reset:
             return f"The administrator orders a crypto reset of meter {self.meter}."
-        return f"The administrator installs a meter profile for {self.meter}."
+        with_key = "" if self.key_told is None else f" with the key {self.key_told.upper()}"
+        return f"The administrator installs a meter profile for {self.meter}{with_key}."
 
     async def run(self, rig: Rig) -> Outcome:
         if self.crypto_reset:
             await rig.order_crypto_reset(self.meter)
             return Outcome(Verdict.NONE, seen="order accepted")
-        await rig.install_meter_profile(self.meter)
+        await rig.install_meter_profile(self.meter, None if self.key_told is None else bytes.fromhex(self.key_told))
         return Outcome(Verdict.NONE, seen="profile accepted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 POLL_S = 1.0
 """Seconds between two readings of a log while an entry is waited for."""
+
+_SHOWN = 5
+"""Kinds of other entries that are told where the one that was asked for is missing."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +59,39 @@ class LogCondition:
         if event.assumed or event.id is None:
             what = ", ".join(event.assumed) or "id"
             rig.assume(f"log event {self.event}", what, event.source, event.note or "no document gives its number")
-        entries = [entry for entry in await rig.records.log(self.book) if self._meant(entry)]
+        alike = [entry for entry in await rig.records.log(self.book) if entry["event"] == self.event]
+        entries = [entry for entry in alike if self._meant(entry)]
         truth = Truth.YES if len(entries) in self.count else Truth.NO
-        return Look(truth, self._seen(entries), rig.clock.seconds() + POLL_S)
+        seen = self._seen(entries) if entries else self._others(alike)
+        return Look(truth, seen, rig.clock.seconds() + POLL_S)
 
     def _meant(self, entry: dict[str, Any]) -> bool:
-        if entry["event"] != self.event or self.number not in (None, _number_of(entry)):
+        if self.number not in (None, _number_of(entry)):
             return False
         carried = entry.get("parameters") or {}
         return all(str(carried.get(name)) == str(value) for name, value in self.parameters.items())
 
     def _seen(self, entries: Sequence[dict[str, Any]]) -> str:
-        if not entries:
-            return f"no entry {self.event}"
         first = entries[0]
         number = _number_of(first)
         number = "no documented id" if number is None else f"id {number}"
         return f"{len(entries)} x {self.event} ({number}, {first.get('level')}), first at {first.get('time')}"
+
+    def _others(self, alike: Sequence[dict[str, Any]]) -> str:
+        """That no entry is meant, and what those of the same event have in place of what was asked for."""
+        kinds = Counter(self._asked_for(entry) for entry in alike)
+        if not kinds:
+            return f"no entry {self.event}"
+        listed = ", ".join(f"{count} x {what}" for what, count in kinds.most_common(_SHOWN))
+        more = f", and {len(kinds) - _SHOWN} others" if len(kinds) > _SHOWN else ""
+        return f"{self.event} only with {listed}{more}"
+
+    def _asked_for(self, entry: dict[str, Any]) -> str:
+        carried = entry.get("parameters") or {}
+        told = [f"{name} {carried.get(name, 'missing')}" for name in self.parameters]
+        if self.number is not None:
+            told.append(f"number {_number_of(entry) or 'missing'}")
+        return " and ".join(told)
 
 
 def _number_of(entry: dict[str, Any]) -> str | None:

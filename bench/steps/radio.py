@@ -37,7 +37,7 @@ def unknown_radio_meter(name: str, scenario: Scenario) -> list[str]:
 class _RadioCount:
     """Something happened so and so often to a radio meter since an instant."""
 
-    meter: str
+    meter: str | None
     event: str
     what: str
     count: Count
@@ -45,10 +45,12 @@ class _RadioCount:
     settle_s: float = 0.0
 
     def sentence(self) -> str:
-        return f"radio meter {self.meter} has {self.count.of(self.what, self.what + 's')}"
+        whose = "there are" if self.meter is None else f"radio meter {self.meter} has"
+        return f"{whose} {self.count.of(self.what, self.what + 's')}"
 
     async def look(self, rig: Rig) -> Look:
-        number = len(rig.timeline.select("radio", self.event, since=self.since, meter=self.meter))
+        of_one = {} if self.meter is None else {"meter": self.meter}
+        number = len(rig.timeline.select("radio", self.event, since=self.since, **of_one))
         return Look(Truth.YES if number in self.count else Truth.NO, f"{number} so far")
 
 
@@ -101,10 +103,15 @@ class RadioStep(ExpectingStep):
         flashes: how often the gateway's LED of the radio flashes from now on, each time as long as documented.
         sent: how many telegrams it sent since the case began.
         struck: how many of them a fault spoilt since the case began.
+        lost, collided: how many of them did not reach the gateway since the case began, for that reason; without
+            ``meter``: of all that are on the air.
         confirmed: how often the gateway confirmed its installation since the case began (bidirectional meters).
+        acknowledged: how often the gateway acknowledged its alarm since the case began (bidirectional meters).
         sending: let it send, or be silent.
         power: its own supply; its transmission counter outlives that.
         install: let it announce itself: installation telegrams (SND-IR).
+        alarm: let something happen to it: its error flags are set, and it tells so at once (ACC-DMD, or a telegram out
+            of turn); false: all is well again.
     """
 
     key: ClassVar[str] = "radio"
@@ -115,18 +122,22 @@ class RadioStep(ExpectingStep):
     flashes: Counted | None = None
     sent: Counted | None = None
     struck: Counted | None = None
+    lost: Counted | None = None
+    collided: Counted | None = None
     confirmed: Counted | None = None
+    acknowledged: Counted | None = None
     sending: bool | None = None
     power: Literal["on", "off"] | None = None
     install: Literal[True] | None = None
+    alarm: bool | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> RadioStep:
         said = [name for name in (*_THINGS, *_DEEDS) if getattr(self, name) is not None]
         if len(said) != 1:
             raise ValueError(f"say exactly one of {', '.join((*_THINGS, *_DEEDS))}")
-        if (self.meter is None) != (self.flashes is not None):
-            raise ValueError("say which 'meter'; only 'flashes' are of no meter")
+        if (self.meter is None and said[0] not in _OF_ALL) or (self.meter is not None and self.flashes is not None):
+            raise ValueError("say which 'meter'; only 'flashes' are of none, 'lost' and 'collided' may be of all")
         if self._acts and (self.within is not None or self.hold is not None):
             raise ValueError(f"{said[0]} happens at once: 'within' and 'for' do not belong here")
         return self
@@ -144,20 +155,22 @@ class RadioStep(ExpectingStep):
         return False
 
     def needs(self) -> frozenset[str]:
+        if self.lost is not None or self.collided is not None:
+            return self.base_needs | {"emulated"}
         return self.base_needs | {"leds"} if self.flashes is not None else self.base_needs
 
     def check(self, scenario: Scenario) -> list[str]:
         if self.meter is None:
             return []
         problems = unknown_radio_meter(self.meter, scenario)
-        if not problems and self.confirmed is not None and not scenario.given.radio_meters[self.meter].bidirectional:
+        answered = self.confirmed is not None or self.acknowledged is not None
+        if not problems and answered and not scenario.given.radio_meters[self.meter].bidirectional:
             problems.append(f"radio meter {self.meter!r} does not listen: give it 'bidirectional: true'")
         return problems
 
     def condition(self) -> Condition:
         if self.flashes is not None:
             return RadioFlashes(self.flashes, 0.0)
-        assert self.meter is not None
         for name, (event, what) in _COUNTS.items():
             count = getattr(self, name)
             if count is not None:
@@ -171,6 +184,8 @@ class RadioStep(ExpectingStep):
             return f"Switch the supply of radio meter {self.meter} {self.power}."
         if self.install:
             return f"Radio meter {self.meter} announces itself."
+        if self.alarm is not None:
+            return f"Radio meter {self.meter} {'raises an alarm' if self.alarm else 'is well again'}."
         return super().sentence()
 
     async def run(self, rig: Rig) -> Outcome:
@@ -185,6 +200,8 @@ class RadioStep(ExpectingStep):
             meter.start() if self.sending else meter.stop()
         elif self.power is not None:
             meter.power_on() if self.power == "on" else meter.power_off()
+        elif self.alarm is not None:
+            meter.alarm() if self.alarm else meter.clear_alarm()
         else:
             meter.install()
         deed = self.model_dump(exclude_none=True, exclude={"meter"})
@@ -195,11 +212,15 @@ class RadioStep(ExpectingStep):
 _COUNTS: Final[dict[str, tuple[str, str]]] = {
     "sent": ("telegram", "sent telegram"),
     "struck": ("fault", "spoilt telegram"),
+    "lost": ("lost", "lost telegram"),
+    "collided": ("collided", "collided telegram"),
     "confirmed": ("confirmed", "confirmed installation"),
+    "acknowledged": ("acknowledged", "acknowledged alarm"),
 }
 """What can be counted: event of the meter and its name."""
+_OF_ALL: Final = frozenset({"flashes", "lost", "collided"})
 _THINGS: Final = ("flashes", *_COUNTS)
-_DEEDS: Final = ("sending", "power", "install")
+_DEEDS: Final = ("sending", "power", "install", "alarm")
 
 
 class RadioFaultStep(Step):

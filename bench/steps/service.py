@@ -39,7 +39,8 @@ class ServiceStep(Step):
 
     Attributes:
         meter: name under ``given.meters``.
-        number: device number that it must tell.
+        number: device number that it must tell; where it is the one under ``given`` and the bench file names another
+            meter, that one's.
         firmware: name and version of its application, such as ``ENSO-MME V2.0``.
     """
 
@@ -74,10 +75,17 @@ class ServiceStep(Step):
             number = device_number(client.meter.server_id)
         rig.timeline.add("service", "identity", {"meter": self.meter, "number": number, "firmware": firmware})
         seen = f"{number}, {firmware}"
-        for what, wanted, told in (("number", self.number, number), ("firmware", self.firmware, firmware)):
+        for what, wanted, told in (("number", self._number(rig), number), ("firmware", self.firmware, firmware)):
             if wanted is not None and wanted.replace(" ", "") != told.replace(" ", ""):
                 return Outcome(Verdict.FAIL, f"{what} {wanted}", seen, f"its {what} is {told}")
         return Outcome(Verdict.PASS, "an answer", seen)
+
+    def _number(self, rig: Rig) -> str | None:
+        from devices.protocols.sml.server_id import device_number
+
+        if self.number is None or self.number != rig.scenario.given.meters[self.meter].id:
+            return self.number
+        return device_number(rig.server_id(self.meter))
 
 
 class LastEntry(Written):

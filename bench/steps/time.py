@@ -13,7 +13,7 @@ from bench.quantity import Duration, Offset, text_of
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
-from devices.protocols.ntp import Leap
+from devices.protocols.ntp import Leap, Mode
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -66,6 +66,10 @@ class TimeStep(Step):
         offset: how far its time is ahead of true time (negative: behind).
         stratum: stratum that it claims; 16 is unsynchronised.
         leap: leap indicator; 3 is alarm.
+        delay: how long it takes to answer.
+        origin: whether its answers repeat what the request transmitted.
+        version: NTP version of its answers.
+        mode: mode of its answers; 4 is server.
     """
 
     key: ClassVar[str] = "time"
@@ -76,11 +80,18 @@ class TimeStep(Step):
     offset: Offset | None = None
     stratum: int | None = Field(default=None, ge=0, le=16)
     leap: int | None = Field(default=None, ge=0, le=3)
+    delay: Duration | None = None
+    origin: Literal["right", "wrong"] | None = None
+    version: int | None = Field(default=None, ge=0, le=7)
+    mode: int | None = Field(default=None, ge=0, le=7)
 
     @model_validator(mode="after")
     def _something(self) -> TimeStep:
-        if self.server is None and self.offset is None and self.stratum is None and self.leap is None:
-            raise ValueError("say what shall change: server, offset, stratum or leap")
+        said = (
+            self.server, self.offset, self.stratum, self.leap, self.delay, self.origin, self.version, self.mode,
+        )  # fmt: skip
+        if all(one is None for one in said):
+            raise ValueError("say what shall change: server, offset, stratum, leap, delay, origin, version or mode")
         return self
 
     def sentence(self) -> str:
@@ -93,6 +104,14 @@ class TimeStep(Step):
             parts.append(f"claims stratum {self.stratum}")
         if self.leap is not None:
             parts.append(f"sets the leap indicator to {self.leap}")
+        if self.delay is not None:
+            parts.append(f"answers after {text_of(self.delay)}" if self.delay else "answers at once")
+        if self.origin is not None:
+            parts.append(f"repeats the {self.origin} origin")
+        if self.version is not None:
+            parts.append(f"answers in version {self.version}")
+        if self.mode is not None:
+            parts.append(f"answers in mode {self.mode}")
         return f"From now on the time server {' and '.join(parts)}."
 
     async def run(self, rig: Rig) -> Outcome:
@@ -105,6 +124,14 @@ class TimeStep(Step):
             server.stratum = self.stratum
         if self.leap is not None:
             server.leap = Leap(self.leap)
+        if self.delay is not None:
+            server.answer_after_s = self.delay.total_seconds()
+        if self.origin is not None:
+            server.origin_as_asked = self.origin == "right"
+        if self.version is not None:
+            server.version = self.version
+        if self.mode is not None:
+            server.mode = Mode(self.mode)
         changed = self.model_dump(exclude_none=True, mode="json")
         rig.timeline.add("time", "server", changed)
         return Outcome(Verdict.NONE)

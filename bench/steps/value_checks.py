@@ -36,8 +36,9 @@ MARKS: Final = {
 }
 """Mark -> its bit in the gateway word of the status (wan-core 7.3)."""
 
-METER_MARKS: Final = {"meter_fatal": 17}
-"""Mark -> its bit in the meter's word, counted from the left as well (wan-core 7.3)."""
+METER_MARKS: Final = {"meter_fatal": 17, "radio_flag": 7, "radio_permanent": 28, "radio_abnormal": 31}
+"""Mark -> its bit in the meter's word, counted from the left as well (wan-core 7.3): of a radio meter its first error
+flag, and of the status octet behind the flags a permanent error and the lower bit of an abnormal condition."""
 
 WINDOW_SHARE: Final = 0.01
 """How late after its instant a value may be read, as a share of the registration period (wan-core 7.4)."""

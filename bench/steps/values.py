@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 
 POLL_S = 5.0
 """Seconds between two readings of the stored values while something is waited for."""
-Mark = Literal["fatal", "time_invalid", "warning", "tampered", "meter_fatal", "radio_error", "not_for_billing", "radio"]
+Mark = Literal[
+    "fatal",
+    "time_invalid",
+    "warning",
+    "tampered",
+    "meter_fatal",
+    "radio_error",
+    "radio_permanent",
+    "radio_abnormal",
+    "radio_flag",
+    "not_for_billing",
+    "radio",
+]
 """What the status of a value may say of it (wan-core 7.3)."""
 
 
