@@ -8,6 +8,8 @@ from bench.scenario.loader import Case
 
 def not_applicable(case: Case, bench: BenchFile) -> str | None:
     """Why `case` cannot be run on `bench`; None when it can."""
+    if case.scenario.device is None and bench.gateway.absent:
+        return "the bench holds no gateway"
     if case.scenario.device is None and not bench.gateway.emulated and bench.gateway.type != case.gateway:
         return f"the bench holds a {bench.gateway.type}, not a {case.gateway}"
     missing = sorted(case.scenario.all_needs() - bench.capabilities())

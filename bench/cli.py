@@ -197,8 +197,9 @@ def _decode_wmbus_command(kinds: argparse._SubParsersAction[_Parser]) -> None:
     one = kinds.add_parser(
         "wmbus",
         help="telegrams of radio meters (wM-Bus, OMS), also long frames of the wired M-Bus",
-        epilog="A line is JSON with hex and perhaps key, form and id, or hexadecimal digits. exit codes: 0 a telegram "
-        "was whole; 1 none was, the message says where; 2 nothing to read",
+        epilog="A line is JSON with hex and perhaps key, form and id, or hexadecimal digits, or of rtl_wmbus, rtl_433 "
+        "(CSV) or a CUL; a file may be binary frames. exit codes: 0 a telegram was whole, whether or not its key was "
+        "right; 1 none was, the message says where; 2 nothing to read",
     )
     one.add_argument("what", nargs="?", default="-", metavar="HEX|FILE|-", help="a telegram, or lines of them")
     one.add_argument("--key", metavar="HEX", help="AES key of the meter, for all that come without their own")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -70,12 +70,19 @@ class GatewayOnBench(Written):
         type: product of a real gateway.
         serial: its number, for the report.
         options: other values for facts that the documents leave open (emulated only).
+
+    A bench that tests meters only has none: then nothing of this is said.
     """
 
     emulated: bool = False
     type: Literal["ppc", "conexa", "casa"] | None = None
     serial: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def absent(self) -> bool:
+        """Whether no gateway is on the bench."""
+        return not self.emulated and self.type is None
 
     @model_validator(mode="after")
     def _fits(self) -> GatewayOnBench:
@@ -313,7 +320,9 @@ class WirelessLmn(Written):
     @model_validator(mode="after")
     def _fits(self) -> WirelessLmn:
         if (self.port == "air") != (self.stick is None):
-            raise ValueError("say which 'stick' sits at the port; only 'port: air' has none")
+            if self.port == "air":
+                raise ValueError("'port: air' has no stick: leave 'stick' away, or say memory, pty or a device")
+            raise ValueError("say which 'stick' sits at the port: im871a, amb8465 or rc1180; only 'port: air' has none")
         return self
 
 
@@ -375,6 +384,19 @@ class TimeServerAt(Written):
     port: int = Field(default=0, ge=0, le=65535)
 
 
+_OF_A_GATEWAY: Final = (
+    "mains",
+    "leds",
+    "wired_lmn",
+    "wireless_lmn",
+    "time_server",
+    "patch_field",
+    "reference_meter",
+    "maintenance",
+)
+"""Parts of a bench file that make no sense without a gateway."""
+
+
 class BenchFile(Written):
     """A bench.
 
@@ -382,7 +404,7 @@ class BenchFile(Written):
         name: for the report.
         title: what it is, in one line.
         time: whose time runs; virtual only when nothing on the bench is real.
-        gateway: the device under test.
+        gateway: the device under test; may be left away where a meter at the service adapter is all that is tested.
         mains: relay in its mains.
         leds: how its LEDs are seen.
         wired_lmn: adapter on its metrological bus.
@@ -397,7 +419,7 @@ class BenchFile(Written):
     name: str = Field(min_length=1, max_length=60)
     title: str = ""
     time: Literal["virtual", "real"] = "real"
-    gateway: GatewayOnBench
+    gateway: GatewayOnBench = Field(default_factory=GatewayOnBench.model_construct)
     mains: Relay | None = None
     leds: Leds | None = None
     wired_lmn: WiredLmn | None = None
@@ -407,6 +429,20 @@ class BenchFile(Written):
     reference_meter: ReferenceMeter | None = None
     maintenance: Literal["memory", "pty"] | None = None
     service_adapter: ServiceAdapter | None = None
+
+    @model_validator(mode="after")
+    def _has_a_device(self) -> BenchFile:
+        if not self.gateway.absent:
+            return self
+        if self.service_adapter is None:
+            raise ValueError(
+                "nothing is tested on this bench: write 'gateway: {emulated: true}' or the 'type' of a real one, or "
+                "'service_adapter' for a meter alone"
+            )
+        for name in _OF_A_GATEWAY:
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name!r} belongs to a gateway, and 'gateway' is missing")
+        return self
 
     @model_validator(mode="after")
     def _fits(self) -> BenchFile:
@@ -428,7 +464,7 @@ class BenchFile(Written):
 
     def real_parts(self) -> list[str]:
         """What on this bench is real hardware."""
-        real = [] if self.gateway.emulated else ["the gateway"]
+        real = [] if self.gateway.emulated or self.gateway.absent else ["the gateway"]
         for name, device in (("the relay", self.mains), ("the reference meter", self.reference_meter)):
             if device is not None and not device.emulated:
                 real.append(name)

@@ -6,13 +6,19 @@ knows a real one: by its cables.
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
-from devices.clock import Clock
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from devices.clock import Clock, wall_seconds
 from devices.errors import UsageError
 from devices.gateway_types.model import GatewayType
 from devices.ports.base import BytePort
@@ -20,8 +26,35 @@ from devices.ports.led_lines import LedSource
 from devices.ports.radio import Antenna
 from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.gateway import EmulatedGateway
+from firmware.logs.exchange import export_lines, from_lines
+from firmware.logs.stored import RawLogs, from_memory, memory_file
+from firmware.logs.verifier import Verdict as LogVerdict
+from firmware.logs.verifier import verify_logs
+from firmware.metering.tariffs.standard import standard_profile
+from firmware.metering.trudi_export import Exported, Wishes, export_contract
 from firmware.option_docs import AssumedOption, assumed_options
+from firmware.security.certificates import certificate, names
+from firmware.security.module import SecurityModule
+from firmware.simulation import Answer, Simulated, Simulation
+from firmware.storage.kept import KeptMemory
 from firmware.storage.memory import NonVolatileMemory
+
+__all__ = [
+    "EmulatedGatewayPlug",
+    "Exported",
+    "KnownMeter",
+    "LogVerdict",
+    "LongRun",
+    "Sockets",
+    "Wishes",
+    "bare_signatures",
+    "export_trudi",
+    "gateway_certificates",
+    "log_export",
+    "log_verdict",
+    "simulate_core",
+    "wrong_option",
+]
 
 
 @dataclass(frozen=True)
@@ -117,13 +150,132 @@ def _profile(meter: KnownMeter) -> MeterProfile:
     return MeterProfile(meter.device, security="tls", key=meter.key)
 
 
+@dataclass(frozen=True)
+class LongRun:
+    """A simulation of the metering core.
+
+    Attributes:
+        product: whose rules hold.
+        meters: what each meter answers, by its number.
+        tafs: use cases; each meter has one evaluation profile for each.
+        begin_s: first instant of the profiles, seconds since 1970; the simulation begins there.
+        end_s: their last instant.
+        seed: makes the keys.
+        sign_ahead: threads that sign beside the firmware, 0: none.
+        memory: file of the gateway's memory.
+    """
+
+    product: GatewayType
+    meters: Mapping[str, Answer]
+    tafs: tuple[int, ...]
+    begin_s: int
+    end_s: int
+    seed: int
+    sign_ahead: int
+    memory: Path
+
+
+async def simulate_core(plan: LongRun) -> Simulated:
+    """Run the metering core from a little before the begin until the last instant is registered, in virtual time.
+
+    Raises:
+        UsageError: the memory cannot be used.
+        TariffError: a use case that the gateway does not offer.
+    """
+    lead_s = 60
+    clock = Clock(asyncio.get_running_loop(), datetime.fromtimestamp(plan.begin_s - lead_s, UTC))
+    memory = NonVolatileMemory(plan.memory)
+    profiles = [
+        standard_profile(taf, meter, "1-0:1.8.0*255", "consumer-1", plan.begin_s, plan.end_s)
+        for meter in plan.meters
+        for taf in plan.tafs
+    ]
+    try:
+        simulation = Simulation(
+            plan.product,
+            clock,
+            memory,
+            random.Random(plan.seed),
+            plan.meters,
+            profiles,
+            sign_ahead=plan.sign_ahead,
+        )
+        return await simulation.run(plan.end_s - plan.begin_s + 2 * lead_s)
+    finally:
+        memory.close()
+
+
+def bare_signatures(memory: Path, count: int) -> float:
+    """Wall seconds that `count` signatures take alone, with the key in this memory."""
+    kept = NonVolatileMemory(memory)
+    key = SecurityModule(kept).private_key
+    kept.close()
+    kind = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+    octets = [f"{number:0140}".encode() for number in range(64)]
+    begin = wall_seconds()
+    for number in range(count):
+        key.sign(octets[number & 63], kind)
+    return wall_seconds() - begin
+
+
+def export_trudi(memory: Path, contract: str, wishes: Wishes, sink: Callable[[], BinaryIO]) -> Exported:
+    """Write the values of a contract out of a gateway's memory, for the transparency software.
+
+    Raises:
+        UsageError: no memory of a gateway, no such contract, no values.
+    """
+    kept = KeptMemory(memory)
+    try:
+        return export_contract(kept, contract, wishes, sink)
+    finally:
+        kept.close()
+
+
+def gateway_certificates(memory: Path) -> dict[str, bytes]:
+    """The certificates in a gateway's memory by name, PEM. Raises UsageError for what is no memory of a gateway."""
+    kept = KeptMemory(memory)
+    try:
+        return {name: certificate(kept, name).pem for name in names(kept)}
+    finally:
+        kept.close()
+
+
+def log_verdict(data: Path, key: ec.EllipticCurvePublicKey | None = None, earlier: Path | None = None) -> LogVerdict:
+    """Verify the log books of a gateway's memory, or of an export of them.
+
+    Args:
+        data: folder or file of the memory, or an export.
+        key: the gateway's public key from elsewhere; None: the one in the memory or export is believed.
+        earlier: an export made before, whose entries must still be there.
+
+    Raises:
+        UsageError: a file that is neither.
+    """
+    return verify_logs(_logs(data), key, None if earlier is None else _logs(earlier))
+
+
+def log_export(data: Path, books: Iterable[str] = ()) -> Iterator[str]:
+    """The log books of a gateway's memory as JSON lines, all or those named. Raises UsageError: no such memory."""
+    yield from export_lines(_logs(data), books)
+
+
+def _logs(data: Path) -> RawLogs:
+    file = memory_file(data)
+    with file.open("rb") as octets:
+        begin = octets.read(1)
+    if begin != b"{":
+        return from_memory(file)
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        return from_lines(lines)
+
+
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers with decimals come exact out of a scenario file; the gateway's options are floats."""
     return {name: float(value) if isinstance(value, Decimal) else value for name, value in options.items()}
 
 
 _MAY_BE_NEGATIVE = frozenset({"clock_drift_ppm"})
-_MAY_BE_ZERO = ("_s", "_ppm", "_retries", "_misses", "_readings", "_attempts", "_limit", "_octets")
+_MAY_BE_ZERO = ("_s", "_ppm", "_retries", "_misses", "_readings", "_attempts", "_limit", "_octets", "_percent")
 """Endings of options of which zero means "at once", "none" or "off"; periods and capacities are more than zero."""
 _MORE_THAN_ZERO = ("_period_s", "_interval_s", "_pitch_s", "_timeout_s", "_capacity", "_capacity_octets")
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from bench.expect import Monitor
 from bench.products import device_name
 from bench.quantity import text_of
+from bench.scenario.contract_models import GivenContract
 from bench.scenario.loader import Case
 from bench.scenario.models import CAPABILITIES, GivenMeter, Scenario
 
@@ -77,8 +78,34 @@ def _given(scenario: Scenario) -> Iterator[str]:
         yield f"The gateway's {name.replace('_', ' ')} is {value}."
     for name, meter in given.meters.items():
         yield _meter(name, meter)
+    for name, contract in given.contracts.items():
+        yield _contract(name, contract)
+    for name, participant in given.participants.items():
+        if not participant.known:
+            yield f"The gateway has no communication profile of the market participant {name}."
     if given.time_server.server == "off":
         yield "The time server is silent."
+
+
+def _contract(name: str, contract: GivenContract) -> str:
+    registers = "".join(
+        f"{' less' if sign < 0 else ' and' if number else ''} {obis} of {meter}"
+        for number, (meter, obis, sign) in enumerate(contract.terms)
+    )
+    text = f"Contract {name} is of TAF-{contract.taf} for{registers}, from {contract.begin:%Y-%m-%d %H:%M}"
+    text += " on" if contract.end is None else f" to {contract.end:%Y-%m-%d %H:%M}"
+    if contract.period is not None:
+        text += f", every {text_of(contract.period)}"
+    if contract.billing is not None:
+        text += f", billed by {contract.billing}"
+    if contract.switches is not None:
+        text += ", with " + ", ".join(f"stage {stage} from {at}" for at, stage in contract.switches.items())
+    elif contract.calendar is not None:
+        stages = ", ".join(map(str, sorted(contract.calendar.stages)))
+        text += f", with a switch table of the stages {stages}"
+    if contract.recipients:
+        text += f", for {', '.join(contract.recipients)}"
+    return text + "."
 
 
 def _meter(name: str, meter: GivenMeter) -> str:

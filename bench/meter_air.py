@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -24,7 +25,8 @@ from devices.meters.radio.identity import address_of
 from devices.meters.radio.meter import RadioMeter
 from devices.meters.radio.plan import Access, Protection, RadioMeterPlan, plan_for
 from devices.ports.radio import Antenna, RadioMode
-from devices.wmbus.air import FROM_METERS, TO_METERS, Air, AirSettings, Transmission
+from devices.wmbus.air import FROM_METERS, TO_METERS, Air, AirSettings, Fate, Transmission
+from devices.wmbus.duty_cycle import DutyExceeded
 from devices.wmbus.emulated.catalogue import EMULATED
 from devices.wmbus.kinds import STICKS, make_stick, port_at
 from devices.wmbus.rc1180 import Rc1180Stick
@@ -34,6 +36,8 @@ from devices.wmbus.stick_antenna import StickAntenna
 
 OPEN_S: Final = 10.0
 """How long opening and setting up a stick may take."""
+GATEWAY: Final = "gateway"
+"""Name of the gateway's antenna in the air."""
 NEIGHBOUR: Final = "7NBR01{number:08d}"
 """Number of a meter that nobody at this gateway knows."""
 NEAREST_M, FARTHEST_M = 3.0, 60.0
@@ -65,7 +69,11 @@ class MeterAir:
         rig.fitted_air = self._air
         trace = AirTrace(self._clock, folder / "air.jsonl")
         stack.callback(trace.close)
-        self._air.on_air = trace
+        self._air.on_air = lambda sent: self._was_sent(trace, sent)
+        self._air.on_duty_exceeded = self._duty_exceeded
+        self._names = {
+            address_of(meter.id).link_octets(): name for name, meter in case.scenario.given.radio_meters.items()
+        }
         self._note_settings(settings)
 
     async def play(self) -> Antenna:
@@ -73,7 +81,7 @@ class MeterAir:
 
         Raises BenchError for a stick that is not there.
         """
-        gateway = self._air.antenna("gateway", distance_m=0)
+        gateway = self._air.antenna(GATEWAY, distance_m=0)
         if self._wireless.stick is not None:
             self._shared = SharedAntenna(await self._through_stick(self._wireless.stick))
         for name, given in self._case.scenario.given.radio_meters.items():
@@ -151,6 +159,17 @@ class MeterAir:
             self._rig.timeline.add("radio", kind, {"meter": name, **data})
 
         return seen
+
+    def _duty_exceeded(self, excess: DutyExceeded) -> None:
+        self._rig.timeline.add("radio", "duty_exceeded", asdict(excess))
+
+    def _was_sent(self, trace: AirTrace, sent: Transmission) -> None:
+        """Note when the gateway did not get it; whose it was, when a meter of the case said it."""
+        trace(sent)
+        name = self._names.get(sent.telegram[2:10])
+        fate = next((one.fate for one in sent.arrivals if one.receiver == GATEWAY), None)
+        if fate in (Fate.LOST, Fate.COLLIDED):
+            self._rig.timeline.add("radio", fate.value, {} if name is None else {"meter": name})
 
     def _neighbour(self, number: int) -> None:
         """A meter of somebody else: it only takes time on the air."""

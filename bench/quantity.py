@@ -59,8 +59,9 @@ ENERGY = Kind(
 POWER = Kind("power", {"W": Decimal(1), "mW": Decimal("1e-3"), "kW": Decimal(1000), "MW": Decimal(10**6)}, "500 W")
 VOLUME = Kind("volume", {"m³": Decimal(1), "m3": Decimal(1), "l": Decimal("1e-3")}, "1234.5 m3")
 FLOW = Kind("flow", {"m³/h": Decimal(1), "m3/h": Decimal(1), "l/h": Decimal("1e-3")}, "0.6 m3/h")
+LENGTH = Kind("distance", {"m": Decimal(1), "km": Decimal(1000)}, "10 m")
 SHARE = Kind("share", {"": Decimal(1), "%": Decimal("0.01")}, "50 %")
-KINDS = (TIME, ENERGY, POWER, VOLUME, FLOW, SHARE)
+KINDS = (TIME, ENERGY, POWER, VOLUME, FLOW, LENGTH, SHARE)
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: a longer duration is taken for a slip of the pen."""

@@ -39,6 +39,14 @@ class Records:
         rows: list[dict[str, Any]] = (await self._maintenance.read("values", **request))["rows"]
         return rows if attributes else [row for row in rows if row["unit"] is not None or row["value"] is None]
 
+    async def derived(self, profile: str) -> dict[str, Any]:
+        """Derived entries of an evaluation profile by time: ``rows``; ``key`` and ``curve`` that their signatures name.
+
+        A row has kind, time, register, meter, value, counts, scaler, unit, unit_code, status, stage, capture_time,
+        signature.
+        """
+        return await self._maintenance.read("derived", profile=profile)
+
     async def info(self) -> dict[str, Any]:
         """Identity and state of the emulated gateway."""
         return await self._maintenance.read("info")

@@ -237,8 +237,8 @@ class Rig:
         )
         return read_expected(path)
 
-    async def install_meter_profile(self, meter: str) -> None:
-        """Let the administrator install a profile for the meter."""
+    async def install_meter_profile(self, meter: str, key: bytes | None = None) -> None:
+        """Let the administrator install a profile for the meter; `key`: another one than ``given`` says."""
         self.assume(
             "administrator",
             "maintenance port",
@@ -246,6 +246,8 @@ class Rig:
             "the meter profile was handed to the emulated gateway directly, not over its WAN",
         )
         told = self._told_of(meter)
+        if key is not None:
+            told["key"] = key.hex()
         await self.maintenance.do("add_meter_profile", meter=self.meter_id(meter), **told)
         self.timeline.add("wan", "profile_installed", {"meter": meter})
 

@@ -167,7 +167,7 @@ class Session:
                 "name": self.bench.name,
                 "title": self.bench.title,
                 "time": self.bench.time,
-                "emulated": self.bench.gateway.emulated,
+                "emulated": not self.bench.real_parts() if self.bench.gateway.absent else self.bench.gateway.emulated,
                 "file": "bench.yaml",
             },
             "gateway": self.bench.gateway.model_dump(exclude_defaults=True, mode="json"),

@@ -21,7 +21,15 @@ MAX_LINE = 64_000_000
 
 
 class Refused(UsageError):
-    """The emulated gateway understood the request and refuses it in the state that it is in."""
+    """The emulated gateway understood the request and refuses it in the state that it is in.
+
+    Attributes:
+        answer: all that it said, such as the rules that an order breaks.
+    """
+
+    def __init__(self, message: str, answer: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.answer = answer or {}
 
 
 class MaintenancePort:
@@ -50,7 +58,7 @@ class MaintenancePort:
         answer = await self._ask({"do": name, **fields})
         if not answer.get("ok"):
             text = f"the emulated gateway refuses {name!r}: {answer.get('error')}"
-            raise Refused(text) if answer.get("refused") else UsageError(text)
+            raise Refused(text, answer) if answer.get("refused") else UsageError(text)
         return answer
 
     async def read(self, what: str, **fields: Any) -> dict[str, Any]:

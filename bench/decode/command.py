@@ -10,7 +10,14 @@ from bench.decode.explanation import Explanation
 from bench.decode.source import MalformedInput, Source, read_source
 
 NOTHING_READABLE: Final = 1
-"""Exit code when nothing in the input was whole."""
+"""Exit code when nothing in the input was whole, unless it is a recording of several parts that are all damaged."""
+
+
+_TEXT_HINT: Final = (
+    "it looks like text: octets are read, or their hexadecimal digits in ASCII or UTF-8 with blanks, commas, colons or "
+    "0x between them, without offsets and remarks, as 'xxd -p' writes them"
+)
+_PRINTABLE: Final = bytes((*b"\t\r\n", *range(0x20, 0x7F)))
 
 
 class _Explain(Protocol):
@@ -56,8 +63,14 @@ def decode(kind: str, name: str, *, as_json: bool) -> int:
     if explanation.whole:
         return 0
     first = damages[0].offset if damages else 0
-    _complain(f"{name}: no {explanation.what} in {len(source.octets)} octets, first damage at octet {first}")
-    return NOTHING_READABLE
+    hint = f" ({_TEXT_HINT})" if _is_text(source.octets) else ""
+    _complain(f"{name}: no {explanation.what} in {len(source.octets)} octets, first damage at octet {first}{hint}")
+    return 0 if explanation.begun > 1 else NOTHING_READABLE
+
+
+def _is_text(octets: bytes) -> bool:
+    """Whether people could read it: ASCII, or UTF-16 with its mark."""
+    return octets.startswith((b"\xff\xfe", b"\xfe\xff")) or not octets.translate(None, _PRINTABLE)
 
 
 def _complain(text: str) -> None:

@@ -23,9 +23,12 @@ class Explanation:
         damages: what could not be read, in the order of the input.
         whole: how many files or frames were good.
         what: one of them by name.
+        begun: how many begin in the octets, as far as their kind shows that; a single damaged one is malformed input,
+            several are a recording of which every part is damaged.
     """
 
     text: str
     damages: Sequence[Damage]
     whole: int
     what: str
+    begun: int = 0

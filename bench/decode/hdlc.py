@@ -66,7 +66,7 @@ def read_stream(source: Source) -> tuple[list[Found], list[Damage]]:
         position = source.octets.index(octets, position)
         frames.append(Found(position, one, contents.of(one), source.remark_at(position)))
         position += len(octets) - 1  # the closing flag may open the next frame
-    return frames, damages
+    return frames, sorted(damages, key=lambda damage: damage.offset)
 
 
 def selector_name(frame: Frame) -> str:

@@ -83,6 +83,7 @@ def _lvar(record: Record) -> str:
 
 def _rest(record: Record, unit: str, records: tuple[Record, ...]) -> str:
     """Value and unit, and what only some records have."""
+    # An integer that stands for "no value" is a number nonetheless, and other decoders tell it: so do we, and mark it.
     value = record.stored if record.invalid else record.value
     if isinstance(value, str):
         return f'"value": null, "unit": null, "text": {to_json(value)}'

@@ -90,7 +90,7 @@ def explain_sml(source: Source, *, as_json: bool) -> Explanation:
         text = exact_json([[register.row() for register in _registers(found.file)] for found in files])
     else:
         text = "\n".join(line for number, found in enumerate(files, 1) for line in _described(number, found))
-    return Explanation(text, damages, len(files), "whole SML file")
+    return Explanation(text, damages, len(files), "whole SML file", source.octets.count(START))
 
 
 def _registers(file: SmlFile) -> list[Register]:

@@ -6,10 +6,21 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from bench.decode.wmbus_input import (
+    DUMP_HINT,
+    MAX_BINARY,
+    BadLine,
+    binary_frames,
+    is_binary,
+    is_dump,
+    of_receiver,
+    separated,
+    wrapped,
+)
 from bench.decode.wmbus_json import reading_json
 from bench.decode.wmbus_reading import FORMS, TelegramReader
 from bench.decode.wmbus_text import reading_lines
@@ -22,19 +33,15 @@ MAX_LINE: Final = 65_536
 """Octets of a line at most; the longest telegram has 582 hexadecimal digits."""
 
 KEY_OCTETS: Final = 16
+_WRAPPED_LINES: Final = 64
+"""Lines that one telegram is wrapped over, at most."""
+_DUMP_LINE: Final = 200
 
 _NOTHING_READABLE: Final = 1
 _SEPARATORS: Final = re.compile(r"[\s:,;_-]+")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_RECEIVERS: Final = re.compile(r"[TCS]1;|bY|.*Wireless-MBus")
 _LOOKS_HEX: Final = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{2}[^./\\]*")
-
-
-class BadLine(ValueError):
-    """A line that holds no telegram; says what is wrong and, where it is known, at which octet."""
-
-    def __init__(self, reason: str, offset: int | None = None) -> None:
-        self.offset = offset
-        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,13 @@ def decode_wmbus(what: str, key: str | None, form: str | None, *, as_json: bool)
     read, or the key is none.
     """
     try:
-        common = Request(b"", None if key is None else key_of(key), None if form is None else form_of(form))
+        common = Request(b"", None if key is None else key_of(key))
     except BadLine as error:
-        raise UsageError(str(error), hint="a key has 32 hexadecimal digits") from error
+        raise UsageError(f"--key: {error}", hint="a key has 32 hexadecimal digits") from error
+    try:
+        common = replace(common, form=None if form is None else form_of(form))
+    except BadLine as error:
+        raise UsageError(f"--format: {error}") from error
     if what == STANDARD_INPUT:
         return _lines("standard input", sys.stdin.buffer, common, as_json=as_json)
     path = _existing(what)
@@ -71,7 +82,7 @@ def decode_wmbus(what: str, key: str | None, form: str | None, *, as_json: bool)
                 return _lines(what, file, common, as_json=as_json)
         except OSError as error:
             raise UsageError(f"{what} cannot be read: {error.strerror}") from error
-    if not _LOOKS_HEX.fullmatch(what.strip()):
+    if not _LOOKS_HEX.fullmatch(what.strip()) and not _RECEIVERS.match(what):
         raise UsageError(f"{what!r} is neither a file nor hexadecimal digits", hint="- reads standard input")
     return _one(what, common, as_json=as_json)
 
@@ -86,8 +97,8 @@ def _existing(what: str) -> Path | None:
 
 def _one(text: str, common: Request, *, as_json: bool) -> int:
     try:
-        octets = octets_of(text)
-        reading = TelegramReader().read(octets, common.key, common.form)
+        request = _request(of_receiver(text.strip()) or {"hex": text}, common)
+        reading = TelegramReader().read(request.octets, request.key, request.form)
     except (BadLine, MbusError) as error:
         offset = getattr(error, "offset", None)
         if as_json:
@@ -101,37 +112,71 @@ def _one(text: str, common: Request, *, as_json: bool) -> int:
 
 
 def _lines(name: str, stream: BinaryIO, common: Request, *, as_json: bool) -> int:
-    """Answer every line that is not empty, in order, each at once."""
+    """Answer every line that is not empty, in order, each at once; or every frame of a binary file."""
+    begin = stream.readline(MAX_LINE + 1)
+    if is_binary(begin):
+        octets = begin + stream.read(MAX_BINARY + 1)
+        if len(octets) > MAX_BINARY:
+            raise UsageError(f"{name} is longer than {MAX_BINARY // 2**20} MiB", hint="cut the part that matters out")
+        try:
+            return _frames(name, binary_frames(octets), common, as_json=as_json)
+        except BadLine as error:
+            _complain(f"{name}: octet {error.offset}: taken for binary frames, but {error}")
     reader = TelegramReader()
     asked = whole = 0
-    for number, line in _read_lines(stream):
-        answer, good = answer_line(reader, line, number, common, as_json=as_json)
-        asked += 1
-        whole += good
-        _say(answer)
+    first: list[str] = []
+    for number, line in _read_lines(begin, stream):
+        for one in separated(line):
+            answer, good = answer_line(reader, one, number, common, as_json=as_json)
+            asked += 1
+            whole += good
+            _say(answer)
+        if not whole and len(first) <= _WRAPPED_LINES:
+            first.append(line.decode("latin-1"))
     if not asked:
         raise UsageError(f"{name} is empty", hint="telegrams are due there, one on each line")
     if not whole:
-        _complain(f"{name}: no telegram in its {asked} lines")
+        together = wrapped(first)
+        hint = f"; together they are one of {together} octets: write it on one line" if together else ""
+        _complain(f"{name}: no telegram in its {asked} lines{hint}")
     return 0 if whole else _NOTHING_READABLE
 
 
-def _read_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank and their numbers; of one that is too long the first `MAX_LINE` octets and one more."""
+def _frames(name: str, frames: list[tuple[int, bytes, FrameFormat | None]], common: Request, *, as_json: bool) -> int:
+    """Answer every frame of a binary file."""
+    reader = TelegramReader()
+    whole = 0
+    for number, (_, frame, form) in enumerate(frames, 1):
+        told: dict[str, Any] = {"hex": frame.hex()}
+        if form is FrameFormat.A and common.form is None:
+            told["form"] = form.value
+        answer, good = answer_line(reader, json.dumps(told).encode(), number, common, as_json=as_json, what="frame")
+        whole += good
+        _say(answer)
+    if not whole:
+        _complain(f"{name}: no telegram in its {len(frames)} binary frames")
+    return 0 if whole else _NOTHING_READABLE
+
+
+def _read_lines(begin: bytes, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank and their numbers, `begin` the first; of one that is too long the first `MAX_LINE`
+    octets and one more."""
     number = 0
-    while line := stream.readline(MAX_LINE + 1):
+    line = begin
+    while line:
         number += 1
         if len(line) > MAX_LINE and not line.endswith(b"\n"):
             while (more := stream.readline(MAX_LINE)) and not more.endswith(b"\n"):
                 pass
         if line.strip():
             yield number, line
+        line = stream.readline(MAX_LINE + 1)
 
 
 def answer_line(
-    reader: TelegramReader, line: bytes, number: int, common: Request, *, as_json: bool
+    reader: TelegramReader, line: bytes, number: int, common: Request, *, as_json: bool, what: str = "line"
 ) -> tuple[str, bool]:
-    """The answer to line `number`, and whether it held a telegram."""
+    """The answer to line (or whatever it is) `number`, and whether it held a telegram."""
     name: str | int | None = None
     try:
         told = _told(line)
@@ -140,17 +185,18 @@ def answer_line(
         reading = reader.read(request.octets, request.key, request.form)
     except (BadLine, MbusError) as error:
         offset = getattr(error, "offset", None)
+        reason = DUMP_HINT if is_dump(line[:_DUMP_LINE].decode("latin-1").strip()) else str(error)
         if as_json:
-            return _error_json(str(error), offset, line=number, name=name), False
+            return _error_json(reason, offset, what=what, number=number, name=name), False
         where = "" if offset is None else f", octet {offset}"
-        return f"line {number}{where}: {error}", False
+        return f"{what} {number}{where}: {reason}", False
     if as_json:
         return reading_json(reading, name), True
-    return "\n".join((f"line {number}", *reading_lines(reading), "")), True
+    return "\n".join((f"{what} {number}", *reading_lines(reading), "")), True
 
 
 def _told(line: bytes) -> dict[str, Any]:
-    """What a line says: a JSON object, or hexadecimal digits alone as its `hex`. Raises BadLine."""
+    """What a line says: a JSON object, a receiver's line, or hexadecimal digits alone as its `hex`. Raises BadLine."""
     if len(line) > MAX_LINE:
         raise BadLine(f"the line is longer than {MAX_LINE} octets")
     try:
@@ -158,7 +204,7 @@ def _told(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise BadLine(f"the line is no text: octet {error.start} is not UTF-8", error.start) from error
     if not text.startswith(("{", "[", '"')):
-        return {"hex": text}
+        return of_receiver(text) or {"hex": text}
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -204,8 +250,10 @@ def octets_of(text: str) -> bytes:
 
 def key_of(text: Any) -> bytes:
     """A key of 16 octets; raises BadLine."""
+    if not isinstance(text, str):
+        raise BadLine(f"the key is no text of {2 * KEY_OCTETS} hexadecimal digits: {text!r}")
     try:
-        key = octets_of(text) if isinstance(text, str) else b""
+        key = octets_of(text)
     except BadLine as error:
         raise BadLine(f"the key is no hexadecimal text: {error}") from error
     if len(key) != KEY_OCTETS:
@@ -223,13 +271,15 @@ def form_of(text: Any) -> FrameFormat | str | None:
     return FORMS[name]
 
 
-def _error_json(reason: str, offset: int | None, *, line: int | None = None, name: str | int | None = None) -> str:
+def _error_json(
+    reason: str, offset: int | None, *, what: str = "line", number: int | None = None, name: str | int | None = None
+) -> str:
     told: dict[str, Any] = {} if name is None else {"id": name}
     told["error"] = reason
     if offset is not None:
         told["offset"] = offset
-    if line is not None:
-        told["line"] = line
+    if number is not None:
+        told[what] = number
     return json.dumps(told, ensure_ascii=False)
 
 

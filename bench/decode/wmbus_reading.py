@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from devices.protocols.mbus.afl import Afl, Reassembly
 from devices.protocols.mbus.compact_frame import FormatCache, unfold
+from devices.protocols.mbus.control import CI_NAMES, MAKERS_CI
 from devices.protocols.mbus.errors import FrameError, LayerError, RecordError
 from devices.protocols.mbus.link import FrameFormat
 from devices.protocols.mbus.records import Contents, decode_records
-from devices.protocols.mbus.telegram import Telegram, decode_body, open_, parse
+from devices.protocols.mbus.telegram import Telegram, decode_body, open_, parse, whole
 from devices.protocols.mbus.wired import WiredFrame, decode_wired, is_wired
 
 WIRED: Final = "wired"
@@ -63,10 +65,12 @@ class Reading:
 
 
 class TelegramReader:
-    """Reads telegrams one after the other; full frames tell the formats of compact frames that come later."""
+    """Reads telegrams one after the other: full frames tell the formats of compact frames that come later, and the
+    last piece of a message in pieces is read as the whole message."""
 
     def __init__(self) -> None:
         self._formats = FormatCache()
+        self._pieces = Reassembly()
 
     def read(self, octets: bytes, key: bytes | None = None, form: FrameFormat | str | None = None) -> Reading:
         """What `octets` say; raises FrameError or LayerError when they are no telegram.
@@ -108,8 +112,10 @@ class TelegramReader:
             wired = decode_wired(octets)
             opened = partial(decode_body, wired)
         telegram = opened(key)
-        state: str = telegram.state
         notes: tuple[str, ...] = ()
+        if telegram.afl is not None and telegram.afl.is_fragment:
+            telegram, notes = self._with_pieces_before(telegram, telegram.afl, key)
+        state: str = telegram.state
         if telegram.state == "encrypted" and key is None:
             clear = opened(None, predecrypted=True)
             if _is_clear(clear):
@@ -118,6 +124,18 @@ class TelegramReader:
         contents, trouble = self._contents(telegram)
         troubles = (telegram.trouble, trouble, wired.trouble if wired else "")
         return Reading(form, telegram, contents, state, "; ".join(filter(None, troubles)), notes, wired)
+
+    def _with_pieces_before(self, telegram: Telegram, afl: Afl, key: bytes | None) -> tuple[Telegram, tuple[str, ...]]:
+        """The whole message when `telegram` brings its last piece; else the piece, which says what it is."""
+        parsed = telegram.parsed
+        try:
+            found = self._pieces.feed(parsed.link.address, afl, parsed.message)
+            if found is not None:
+                message = whole(parsed, *found)
+                return open_(message, key), (f"put together from {afl.fragment} pieces",)
+        except LayerError as error:
+            return replace(telegram, trouble=error.reason), ()
+        return replace(telegram, trouble=f"piece {afl.fragment} of a message, more must follow"), ()
 
     def _contents(self, telegram: Telegram) -> tuple[Contents | None, str]:
         """Records, and what is wrong with them."""
@@ -138,9 +156,15 @@ class TelegramReader:
                 return contents, contents.trouble or wrong
             if ci in _FORMAT:
                 self._formats.learn_format(apl.removeprefix(_CHECK))
+                return None, ""
         except RecordError as error:
-            return None, str(error)
-        return None, f"CI {ci:02X} is the maker's own" if 0xA0 <= ci <= 0xB7 else ""
+            return Contents(rest=apl), str(error)
+        if ci in MAKERS_CI:
+            return Contents(manufacturer_data=apl), ""
+        if not apl and ci in CI_NAMES:
+            return None, ""
+        what = CI_NAMES.get(ci, "not known here")
+        return Contents(rest=apl), f"CI {ci:02X}: {what}; it holds no records that are read here"
 
 
 def _evident_form(octets: bytes) -> FrameFormat | str | None:

@@ -4,6 +4,7 @@ pseudo-terminal that any program may open; in real time, until it is stopped.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,9 +19,8 @@ from bench.scenario.radio_models import GivenRadioMeter
 from bench.scenario.source import read
 from bench.tools.emulated_air import DEMONSTRATION, EmulatedAir
 from bench.tools.screen import Screen
-from bench.tools.stick_guard import Ended, until
+from bench.tools.stick_guard import Ended, ended_by
 from bench.tools.stick_port import AUTO, StickOptions, opened_stick
-from bench.tools.stopping import stopped
 from bench.written import Written
 from devices.clock import Clock
 from devices.errors import Place, UsageError, UsageErrors
@@ -74,23 +74,34 @@ def given_radio_meters(path: Path | None) -> Mapping[str, GivenRadioMeter]:
     if not isinstance(source.data, dict):
         raise UsageError("the file holds no mapping", place=Place(path, 1), hint="it begins with 'radio_meters:'")
     try:
-        return RadioMetersFile.model_validate(source.data).radio_meters
+        meters = RadioMetersFile.model_validate(source.data).radio_meters
     except ValidationError as error:
         raise UsageErrors(list(translate(error, source, RadioMetersFile))) from None
+    first: dict[str, str] = {}
+    for name, meter in meters.items():
+        other = first.setdefault(meter.id.upper(), name)
+        if other != name:
+            place = source.place(("radio_meters", name, "id"))
+            raise UsageError(f"{name!r} has the id {meter.id} of {other!r}", place=place, hint="each has its own")
+    return meters
 
 
 async def play(clock: Clock, options: AirOptions, screen: Screen) -> int:
-    """Play the meters until SIGINT, SIGTERM or the end of the time; returns the exit code 0.
+    """Play the meters until SIGINT, SIGTERM or the end of the time, which begins at once; returns the exit code 0,
+    130 or 143.
 
-    Raises UsageError and BenchError for what does not work from the start, BenchError for a stick that stays away.
+    Raises UsageError and BenchError for what does not work from the start, BenchError for a stick that stays away or
+    is not there at the end.
     """
     meters = given_radio_meters(options.meters)
+    end = Ended(options.stick.port, screen)
     if options.stick.port == PTY:
-        await _heard_by_emulated(clock, options, meters, screen)
+        code = await ended_by(clock, options.for_s, _heard_by_emulated(clock, options, meters, screen), lambda: None)
     else:
-        await _sent_by_stick(clock, options, meters, screen)
+        work = _sent_by_stick(clock, options, meters, screen, end)
+        code = await ended_by(clock, options.for_s, work, end.missing)
     screen.say("ended")
-    return 0
+    return code
 
 
 async def _heard_by_emulated(
@@ -100,7 +111,6 @@ async def _heard_by_emulated(
     if kind == AUTO:
         raise UsageError("an emulated stick has to be of some kind", hint=f"--stick {next(iter(STICKS))}")
     with ExitStack() as stack:
-        stop = stopped(stack)
         air = EmulatedAir(clock, seed=options.seed, told=_Told(clock, screen))
         stack.callback(air.close)
         _add(air, meters, options, screen)
@@ -112,20 +122,19 @@ async def _heard_by_emulated(
         screen.say("stick_pty", stick=STICKS[kind].title, path=path, baudrate=line.baudrate)
         air.start()
         screen.say("running")
-        await until(clock, options.for_s, stop)
+        await asyncio.get_running_loop().create_future()
 
 
 async def _sent_by_stick(
-    clock: Clock, options: AirOptions, meters: Mapping[str, GivenRadioMeter], screen: Screen
+    clock: Clock, options: AirOptions, meters: Mapping[str, GivenRadioMeter], screen: Screen, end: Ended
 ) -> None:
     hears = any(given.bidirectional for given in meters.values())
     chosen = options.stick
     if chosen.receive is None and not hears:
         chosen = StickOptions(chosen.kind, chosen.port, chosen.baudrate, Receive.NOTHING, chosen.transparent)
     with ExitStack() as stack:
-        stop = stopped(stack)
         async with opened_stick(clock, chosen, screen) as stick:
-            end = Ended(stick, screen)
+            end.watch(stick)
             antenna = StickAntenna(stick)
             stack.callback(antenna.detach)
             antenna.on_trouble = lambda error: screen.say("not_sent", text=error)
@@ -142,7 +151,7 @@ async def _sent_by_stick(
                 await stick.set_address(plan.address.link_octets(), clock.deadline(_ADDRESS_S))
             air.start()
             screen.say("running")
-            await until(clock, options.for_s, stop, end.future)
+            await end.future
 
 
 def _folder(options: AirOptions) -> Path:
@@ -157,7 +166,8 @@ def _add(air: EmulatedAir, meters: Mapping[str, GivenRadioMeter], options: AirOp
 
 def _introduce(air: EmulatedAir, meters: Mapping[str, GivenRadioMeter], options: AirOptions, screen: Screen) -> None:
     for name, plan in air.plans.items():
-        what = f"{meters[name].kind}, {plan.protection.value}, {plan.mode.value}"
+        counter = f", counter from {plan.counter}" if plan.protection.counts else ""
+        what = f"{meters[name].kind}, {plan.protection.value}, {plan.mode.value}{counter}"
         screen.say("on_the_air", name=name, number=plan.number, what=what, interval=text_of(plan.interval_s))
         key = air.key_of(name)
         if options.show_keys and key is not None:

@@ -38,6 +38,8 @@ def build(
             octets = payload.read_bytes()
         except OSError as error:
             raise UsageError(f"cannot be read: {error.strerror}", place=Place(payload)) from None
+        if not octets:
+            raise UsageError("there is nothing in it: a firmware has at least one octet", place=Place(payload))
     try:
         image = build_image(
             octets, Version.parse(version), meter_type or METER_TYPE, FOREIGN if foreign_key else BENCH_MAKER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from bench.meter_air import load_of, plan_of
 from bench.scenario.radio_models import GivenRadioMeter
 from devices.clock import Clock
 from devices.errors import UsageError
+from devices.meters.radio.counter import LARGEST
 from devices.meters.radio.meter import RadioMeter
 from devices.meters.radio.plan import Protection, RadioMeterPlan
 from devices.ports.base import BytePort
@@ -34,7 +36,7 @@ _DEMONSTRATION: Final[dict[str, dict[str, Any]]] = {
         "registers": {"8-0:1.0.0": "135.25 m3"},
         "interval": "7 s",
         "mode": "C1A",
-        "distance": 25,
+        "distance": "25 m",
     },
     "electricity": {
         "kind": "electricity",
@@ -43,7 +45,7 @@ _DEMONSTRATION: Final[dict[str, dict[str, Any]]] = {
         "registers": {"1-0:1.8.0": "4711.5 kWh"},
         "interval": "8 s",
         "protection": "none",
-        "distance": 40,
+        "distance": "40 m",
     },
 }
 DEMONSTRATION: Final[Mapping[str, GivenRadioMeter]] = {
@@ -53,6 +55,20 @@ DEMONSTRATION: Final[Mapping[str, GivenRadioMeter]] = {
 
 Told = Callable[[str, str, Mapping[str, Any]], None]
 """Name of the meter, kind of event, details."""
+
+
+COUNTER_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_COUNTS_PER_S: Final = 4
+"""More than a meter ever sends; the 32 bits last until 2054 so."""
+
+
+def first_counter(clock: Clock) -> int:
+    """The transmission counter of the first telegram when nobody says: quarters of seconds since the begin of 2020.
+
+    So no run uses a number again that an earlier one used with the same key, and a gateway that heard the meter before
+    believes it (TR-03116-3 7.1: the counter is never reset).
+    """
+    return max(1, min(LARGEST, int((clock.now() - COUNTER_EPOCH).total_seconds() * _COUNTS_PER_S)))
 
 
 class EmulatedAir:
@@ -92,6 +108,8 @@ class EmulatedAir:
         """
         try:
             plan, load = plan_of(given), load_of(given, self._clock, folder)
+            if "counter" not in given.model_fields_set:
+                plan = plan.but(counter=first_counter(self._clock))
             if antenna is None:
                 hears = TO_METERS if given.bidirectional else frozenset[RadioMode]()
                 antenna = self.air.antenna(name, distance_m=float(given.distance), hears=hears)

@@ -47,7 +47,6 @@ _PARTS: Final[tuple[tuple[str, str], ...]] = (
         r"--state is the memory of an emulated meter \(use it with --port emulated\)",
         "--state ist das Gedächtnis eines emulierten Zählers (nur mit --port emulated)",
     ),
-    (r"--state: (.+) is a file, a folder is wanted", r"--state: \1 ist eine Datei, gebraucht wird ein Ordner"),
     (r"--port (\S+) is the terminal of this program itself", r"--port \1 ist das Terminal dieses Programms selbst"),
     (
         r"--port emulated is for updatelog and update-meter \(a new pseudo-terminal is 'pty'\)",
@@ -59,6 +58,10 @@ _PARTS: Final[tuple[tuple[str, str], ...]] = (
     (r"a replay needs a dump", "ein Zähler, der abspielt, braucht einen Mitschnitt"),
     # files
     (r"cannot be read", "ist nicht lesbar"),
+    (r"is a folder, a file is wanted", "ist ein Ordner, gebraucht wird eine Datei"),
+    (r"is a file, a folder is wanted", "ist eine Datei, gebraucht wird ein Ordner"),
+    (r"--save-all takes a folder", "einen Ordner nimmt --save-all"),
+    (r"(--\S+) and (--\S+) name the same file (.*): each has its own", r"\1 und \2 nennen dieselbe Datei \3"),
     (r"cannot be written", "lässt sich nicht schreiben"),
     (r"cannot be used", "ist nicht brauchbar"),
     (r"No such file or directory", "Datei oder Ordner gibt es nicht"),
@@ -85,6 +88,16 @@ _PARTS: Final[tuple[tuple[str, str], ...]] = (
     (r"has no meaning here", "hat hier keine Bedeutung"),
     (r"this is missing", "das fehlt"),
     (r"this is there twice, with two values", "das steht zweimal da, mit zwei Werten"),
+    (
+        r"stands behind the end of the log, where no signature covers it; take it out",
+        "steht hinter dem Ende des Logbuchs, wo keine Signatur es deckt; herausnehmen",
+    ),
+    (
+        r"the entry (.*) stands in front of the log; entries belong behind their heading",
+        r"der Eintrag \1 steht vor dem Logbuch; Einträge gehören hinter ihre Überschrift",
+    ),
+    (r"this is JSON and not a saved log", "das ist JSON und kein gespeichertes Logbuch"),
+    (r"give the \.txt that --save-log or --save-all wrote", "die .txt angeben, die --save-log oder --save-all schrieb"),
     (r"this part is there twice; one log in one file", "dieser Teil steht zweimal da; ein Logbuch je Datei"),
     (r"behind the signature", "hinter der Signatur"),
     (

@@ -112,6 +112,7 @@ class HeardMeters:
         on_telegram: told of each telegram; None: nobody listens.
         meters: by address.
         telegrams: how many there were.
+        spoilt: how often the stick gave what is no telegram.
     """
 
     clock: Clock
@@ -119,20 +120,22 @@ class HeardMeters:
     on_telegram: Callable[[HeardTelegram], None] | None = None
     meters: dict[Address, HeardMeter] = field(default_factory=dict)
     telegrams: int = 0
+    spoilt: int = 0
 
     def __post_init__(self) -> None:
         self._reader = TelegramReader()
 
     def take(self, reception: Reception) -> HeardTelegram:
         """Count a telegram and read it, as far as its key is known. Never raises, whatever its octets."""
-        self.telegrams += 1
         reading, trouble, meter = None, "", None
         try:
             address = parse(reception.telegram, FrameFormat.STRIPPED).meter
             reading = self._reader.read(reception.telegram, self.keys.of(address), FrameFormat.STRIPPED)
             meter = self._counted(address, reception, reading)
+            self.telegrams += 1
         except MbusError as error:
             trouble = str(error)
+            self.spoilt += 1
         heard = HeardTelegram(reception, self.clock.now(), reading, trouble, meter)
         if self.on_telegram is not None:
             self.on_telegram(heard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
@@ -16,14 +16,13 @@ from bench.tools.emulated_air import DEMONSTRATION, EmulatedAir
 from bench.tools.heard_meters import HeardMeter, HeardMeters, HeardTelegram
 from bench.tools.radio_keys import RadioKeys, read_keys
 from bench.tools.screen import Screen
-from bench.tools.stick_guard import Ended, until
+from bench.tools.stick_guard import Ended, ended_by
 from bench.tools.stick_port import AUTO, StickOptions, opened_stick
-from bench.tools.stopping import stopped
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.ports.base import BytePort
 from devices.ports.memory import memory_pair
-from devices.wmbus.kinds import STANDARD_INPUT, STICKS
+from devices.wmbus.kinds import STICKS, comes_to_its_end
 from devices.wmbus.stick import StickDriver
 
 if TYPE_CHECKING:
@@ -55,26 +54,36 @@ class ListenOptions:
 
 
 async def listen(clock: Clock, options: ListenOptions, screen: Screen, out: TextIO | None = None) -> int:
-    """Listen until SIGINT, SIGTERM or the end of the time; returns the exit code 0.
+    """Listen until SIGINT, SIGTERM or the end of the time, which begins at once; returns the exit code 0, 130 or 143.
 
-    Raises UsageError and BenchError for what does not work from the start, BenchError for a stick that stays away.
+    Raises UsageError and BenchError for what does not work from the start, BenchError for a stick that stays away or
+    is not there at the end.
     """
     out = out or sys.stdout
     keys = RadioKeys() if options.keys is None else read_keys(options.keys)
     heard = HeardMeters(clock, keys)
-    with ExitStack() as stack:
-        stop = stopped(stack)
-        async with _stick(clock, options.stick, screen, heard) as stick:
-            end = Ended(stick, screen, piped=options.stick.port == STANDARD_INPUT)
-            stick.on_frame = lambda reception: end.guard(heard.take, reception)
-            what = stick.receive.value.upper()
-            screen.say("listening", what=what)
-            view = _view(clock, options, screen, heard, stick, out)
-            async with view:
-                await until(clock, options.for_s, stop, end.future)
-        noise = stick.noise
-    screen.say("heard_summary", telegrams=heard.telegrams, meters=len(heard.meters), noise=noise)
-    return 0
+    end = Ended(options.stick.port, screen, piped=comes_to_its_end(options.stick.port))
+
+    async def work() -> None:
+        stick: StickDriver[Any] | None = None
+        try:
+            async with _stick(clock, options.stick, screen, heard) as stick:
+                end.watch(stick)
+                stick.on_frame = lambda reception: end.guard(heard.take, reception)
+                screen.say("listening", what=stick.receive.value.upper())
+                async with _view(clock, options, screen, heard, stick, out):
+                    await end.future
+        finally:
+            if stick is not None:
+                screen.say(
+                    "heard_summary",
+                    telegrams=heard.telegrams,
+                    meters=len(heard.meters),
+                    noise=stick.noise,
+                    spoilt=heard.spoilt,
+                )
+
+    return await ended_by(clock, options.for_s, work(), end.missing)
 
 
 @asynccontextmanager
@@ -196,6 +205,7 @@ def telegram_line(telegram: HeardTelegram, screen: Screen) -> str:
         return f"{at} {screen.word('no_telegram', text=printable(telegram.trouble))}: {octets}"
     rssi = "" if meter.rssi_dbm is None else f"{meter.rssi_dbm:.0f} dBm"
     every = "" if meter.interval_s is None else text_of(round(meter.interval_s, 1))
-    parts = (meter.number, kind_of(meter, screen), f"#{meter.count}", every, rssi, meter.mode, meter.security)
+    mode = meter.mode or "?"
+    parts = (meter.number, kind_of(meter, screen), f"#{meter.count}", every, rssi, mode, meter.security)
     values = "; ".join((*meter.values, *((meter.trouble,) if meter.trouble else ())))
     return printable(f"{at} {'  '.join(filter(None, (*parts, values)))}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
@@ -179,7 +179,8 @@ async def serve(clock: Clock, options: MeterOptions, screen: Screen) -> int:
             _introduce(name, given.type, bus, screen)
         screen.say("running")
         stop = stopped(stack)
-        await asyncio.wait([lost, stop], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [lost, stop]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if lost.done():
             stop.cancel()
             lost.result()

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("im871a", "iu891a", "amb8465", "rc1180", "cul", "rtl_wmbus")
 MODES: Final = ("c+t", "t", "c", "s")
-_EPILOG: Final = "exit codes: 0 done; 2 wrong use or a wrong file; 3 trouble with stick or port; 130 interrupted"
+_EPILOG: Final = (
+    "exit codes: 0 done; 2 wrong use or a wrong file; 3 trouble with stick or port; 130 interrupted (143 by SIGTERM)"
+)
 
 
 def add_radio_tools(commands: Any) -> None:
@@ -30,7 +32,7 @@ def _listen(commands: Any) -> None:
     _stick_arguments(
         command,
         (*KINDS, "auto"),
-        "serial line (best by /dev/serial/by-id), pipe, '-' for what rtl_wmbus pipes in, or 'emulated'",
+        "serial line (best by /dev/serial/by-id), pipe or file of rtl_wmbus, '-' for what it pipes in, or 'emulated'",
     )
     command.add_argument(
         "--keys", type=Path, metavar="FILE", help="YAML file: number of a meter: its key of 32 hexadecimal digits"
@@ -63,7 +65,7 @@ def _stick_arguments(command: Any, kinds: tuple[str, ...], port: str) -> None:
     command.add_argument("--port", required=True, metavar="PORT", help=port)
     command.add_argument("--baud", type=_baudrate, metavar="N", help="bits per second (default: the stick's usual)")
     command.add_argument("--transparent", action="store_true", help="of an AMB8465: telegrams bare, not in frames")
-    command.add_argument("--for", dest="span", type=_span, metavar="TIME", help="such as '30 s' (default: no end)")
+    command.add_argument("--for", dest="span", type=_span, metavar="TIME", help="from now on: '30 s' (default: no end)")
     command.add_argument("--lang", "--language", choices=("de", "en"), default="en", help="language (default: en)")
 
 

@@ -46,12 +46,17 @@ def read_keys(path: Path) -> RadioKeys:
         raise UsageError("the file holds no mapping", place=Place(path, 1), hint=hint)
     mistakes: list[UsageError] = []
     keys: dict[str, bytes] = {}
+    first: dict[str, str | int] = {}
     for number, written in source.data.items():
-        digits = str(written).replace(" ", "").upper()
+        digits = "" if written is None else str(written).replace(" ", "").upper().removeprefix("0X")
         try:
-            _name(str(number))
+            name = _name(str(number))
         except ValueError as error:
             mistakes.append(UsageError(str(error), place=source.place((number,), of_key=True)))
+        else:
+            if first.setdefault(name, number) != number:
+                place = source.place((number,), of_key=True)
+                mistakes.append(UsageError(f"{number} has a key already, as {first[name]}", place=place))
         if _KEY.match(digits):
             keys[str(number)] = bytes.fromhex(digits)
         else:
@@ -62,7 +67,8 @@ def read_keys(path: Path) -> RadioKeys:
 
 
 def _no_key(source: Source, number: str | int, digits: str) -> UsageError:
-    found = f"{len(digits)} characters" if digits else "nothing"
+    wrong = next((letter for letter in digits if letter not in "0123456789ABCDEF"), None)
+    found = "nothing" if not digits else f"{len(digits)} of them" if wrong is None else f"{wrong!r} among them"
     return UsageError(f"the key of {number} has 32 hexadecimal digits, not {found}", place=source.place((number,)))
 
 

@@ -25,8 +25,8 @@ RADIO_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "air_sent": ("gesendet: {number}, {octets} Oktette, {mode}", "sent: {number}, {octets} octets, {mode}"),
     "not_sent": ("nicht gesendet: {text}", "not sent: {text}"),
     "heard_summary": (
-        "Telegramme: {telegrams}, Zähler: {meters}, Oktette ohne Sinn: {noise}",
-        "telegrams: {telegrams}, meters: {meters}, octets without sense: {noise}",
+        "Telegramme: {telegrams}, Zähler: {meters}, unlesbar: {spoilt}, Oktette ohne Sinn: {noise}",
+        "telegrams: {telegrams}, meters: {meters}, no telegrams: {spoilt}, octets without sense: {noise}",
     ),
     "column_meter": ("Zähler", "meter"),
     "column_kind": ("Art", "kind"),

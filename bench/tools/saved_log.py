@@ -80,6 +80,9 @@ def open_log(file: Path, label: bytes | None) -> LogFile:
             data = stream.read(LARGEST_FILE + 1)
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", place=Place(file)) from None
+    if data.lstrip().startswith(b"{"):
+        hint = "give the .txt that --save-log or --save-all wrote"
+        raise UsageError("this is JSON and not a saved log", place=Place(file), hint=hint)
     try:
         saved = parse_log(data)
     except UpdateLogTextError as problem:

@@ -12,7 +12,7 @@ from devices.clock import Clock
 from devices.errors import UsageError
 from devices.ports.base import BytePort
 from devices.wmbus.identify import ALL_S, find_stick
-from devices.wmbus.kinds import STANDARD_INPUT, STICKS, make_stick, port_at
+from devices.wmbus.kinds import STANDARD_INPUT, STICKS, comes_to_its_end, make_stick, port_at
 from devices.wmbus.rtl_wmbus import RtlWmbusStick
 from devices.wmbus.stick import Receive, Reopening, StickDriver
 
@@ -28,7 +28,7 @@ class StickOptions:
 
     Attributes:
         kind: see `devices.wmbus.kinds.STICKS`, or AUTO.
-        port: a serial line, a pipe with a name, or ``-`` for what is piped into this program.
+        port: a serial line, a pipe with a name, a file, or ``-`` for what is piped into this program.
         baudrate: None: the stick's usual one.
         receive: what to listen to; None: what is usual for the stick.
         transparent: an AMB8465 gives its telegrams bare.
@@ -60,10 +60,12 @@ async def opened_stick(
     if kind == AUTO:
         if options.port == STANDARD_INPUT:
             raise UsageError("what is piped in cannot be asked what it is", hint="--stick rtl_wmbus")
+        if comes_to_its_end(options.port):
+            raise UsageError(f"{options.port} is a file and cannot be asked what it is", hint="--stick rtl_wmbus")
         screen.say("looking", port=options.port)
         kind = (await find_stick(clock, open_at, clock.deadline(ALL_S), options.port)).kind
     baudrate = options.baudrate or STICKS[kind].line.baudrate
-    once = Reopening(tries=0) if options.port == STANDARD_INPUT else None
+    once = Reopening(tries=0) if comes_to_its_end(options.port) else None
     stick = make_stick(
         clock,
         kind,

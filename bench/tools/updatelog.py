@@ -77,6 +77,7 @@ async def read(clock: Clock, way: Way, options: ReadOptions, screen: Screen) -> 
             "the key of the type plate is missing and nobody can be asked",
             hint="--key, --scan or --skip-key-check",
         )
+    _check_targets(options)
     async with at_meter(clock, way, screen) as there:
         firmware = await tell_meter(there, screen)
         label = options.label
@@ -99,6 +100,22 @@ async def read(clock: Clock, way: Way, options: ReadOptions, screen: Screen) -> 
     if options.json:
         sys.stdout.write(as_json(_reading_json(reading, found, there)))
     return 0 if reading.checks.trust is Trust.TRUSTED else NOT_TRUSTED
+
+
+def _check_targets(options: ReadOptions) -> None:
+    """UsageError before the meter is read when what is to be saved has no place of its own."""
+    named = {"--save-log": options.log, "--save-hdlc": options.hdlc, "--save-trace": options.trace}
+    taken: dict[Path, str] = {}
+    for option, path in named.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UsageError(f"{option}: {path} is a folder, a file is wanted", hint="--save-all takes a folder")
+        other = taken.setdefault(path.absolute(), option)
+        if other != option:
+            raise UsageError(f"{other} and {option} name the same file {path}: each has its own")
+    if options.folder is not None and options.folder.is_file():
+        raise UsageError(f"--save-all: {options.folder} is a file, a folder is wanted")
 
 
 async def tell_meter(there: AtMeter, screen: Screen) -> str:

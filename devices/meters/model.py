@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
+
+from devices.protocols.hdlc import Selector
 
 
 class Meter(Protocol):
@@ -71,3 +73,9 @@ class Plain:
     def message(self, data: bytes) -> bytes:
         """What the function answers."""
         return self._answer(data)
+
+
+def services_of(meter: Meter) -> dict[int, Service | Callable[[bytes], bytes]]:
+    """Protocol selector to what answers there: the meter in the clear, and what it brings along in ``services``."""
+    more: Callable[[], Mapping[int, Service]] | None = getattr(meter, "services", None)
+    return {int(Selector.COSEM_CLEAR): meter.answer, **(more() if more is not None else {})}

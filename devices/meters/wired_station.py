@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 
 from devices.clock import Clock
 from devices.errors import UsageError
 from devices.meters.discovery import Discovery
-from devices.meters.model import Claimant, Meter, Plain, Service
+from devices.meters.model import Claimant, Meter, Plain, Service, services_of
 from devices.meters.station_hearing import Alien, concerned, whole
 from devices.meters.station_settings import EVENTS, Busy, Manners, OnEvent, StationTiming
 from devices.meters.wire_faults import WireFault, WireFaults, make_fault
@@ -108,7 +109,7 @@ class WiredStation:
         self._silent = False
         self._clock = clock
         self._bus = bus
-        given = _services_of(meter) if services is None else services
+        given = services_of(meter) if services is None else services
         self._services: dict[int, Service] = {
             selector: Plain(one) if callable(one) else one for selector, one in given.items()
         }
@@ -123,6 +124,7 @@ class WiredStation:
         self._in_pieces = False
         self._heard_at = 0.0
         self._links: dict[int, SecondaryLink] = {}
+        self._requests: dict[int, deque[tuple[float, bytes]]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._faults = WireFaults(self, self._struck)
         self._numbers = itertools.count()
@@ -341,7 +343,7 @@ class WiredStation:
         selector = frame.selector
         if not self._served(selector):
             self._links.pop(selector, None)
-            self._cancel(f"work {selector}")
+            self._drop_work(selector)
             if selector in STANDARD_SELECTORS and frame.control.poll:
                 self._send(Frame(GATEWAY, frame.destination, selector, _DM), self._timing.turnaround_s, "answer")
             return
@@ -372,16 +374,16 @@ class WiredStation:
             match event:
                 case Connected():
                     link.busy = False
-                    self._cancel(f"work {link.selector}")
+                    self._drop_work(link.selector)
                     self._services[link.selector].opened()
                     self._event("connected", selector=link.selector)
                 case Disconnected(reason) | Rejected(reason):
                     link.busy = False
-                    self._cancel(f"work {link.selector}")
+                    self._drop_work(link.selector)
                     self._event("disconnected", selector=link.selector, reason=reason)
                 case Information(data):
                     self._event("request", selector=link.selector, octets=len(data))
-                    self._later(f"work {link.selector}", self._timing.processing_s, self._work, link, data)
+                    self._put_work(link, data)
                 case Unexpected(_, reason):
                     self._event("unexpected", selector=link.selector, reason=reason)
                 case _:
@@ -389,9 +391,25 @@ class WiredStation:
         if step.timer is not None:
             self._later(f"inactivity {link.selector}", step.timer, self._inactive, link)
 
-    def _work(self, link: SecondaryLink, data: bytes) -> None:
+    def _put_work(self, link: SecondaryLink, data: bytes) -> None:
+        """Work on a message `processing_s` from now, behind those that came before: all of them are acknowledged."""
+        requests = self._requests.setdefault(link.selector, deque())
+        requests.append((self._clock.seconds() + self._timing.processing_s, data))
+        if len(requests) == 1:
+            self._later(f"work {link.selector}", self._timing.processing_s, self._work, link)
+
+    def _drop_work(self, selector: int) -> None:
+        self._requests.pop(selector, None)
+        self._cancel(f"work {selector}")
+
+    def _work(self, link: SecondaryLink) -> None:
+        requests = self._requests[link.selector]
+        _, data = requests.popleft()
+        if requests:
+            wait_s = max(0.0, requests[0][0] - self._clock.seconds())
+            self._later(f"work {link.selector}", wait_s, self._work, link)
         answer = self._answer(link.selector, data)
-        link.busy = False
+        link.busy = bool(requests)
         if not answer:
             return
         try:
@@ -420,7 +438,7 @@ class WiredStation:
 
     def _drop_links(self, reason: str) -> None:
         for selector in self._links:
-            self._cancel(f"work {selector}")
+            self._drop_work(selector)
             self._cancel(f"inactivity {selector}")
             self._event("disconnected", selector=selector, reason=reason)
         self._links.clear()
@@ -487,6 +505,7 @@ class WiredStation:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._requests.clear()
         self._listening = False
         self._links.clear()
         self._discovery.forget()
@@ -498,9 +517,3 @@ class WiredStation:
     def _event(self, kind: str, **details: object) -> None:
         if self.on_event is not None:
             self.on_event(kind, details)
-
-
-def _services_of(meter: Meter) -> dict[int, Service | Callable[[bytes], bytes]]:
-    """The meter in the clear, and the selectors that it serves beside."""
-    more: Callable[[], Mapping[int, Service]] | None = getattr(meter, "services", None)
-    return {int(Selector.COSEM_CLEAR): meter.answer, **(more() if more is not None else {})}

@@ -11,11 +11,23 @@ from typing import Final, Literal
 
 from devices.clock import Clock
 from devices.ports.base import BytePort, LineSettings, PortLost
-from devices.protocols.hdlc import FLAG, GATEWAY, MAX_LENGTH, Frame, FrameKind, FrameReader, HdlcError
+from devices.protocols.hdlc import (
+    FLAG,
+    GATEWAY,
+    MAX_LENGTH,
+    Frame,
+    FrameKind,
+    FrameReader,
+    HdlcError,
+    Selector,
+    StationRecord,
+    decode_records,
+)
 from devices.protocols.hdlc_link import (
     Disconnected,
     Event,
     Failed,
+    Failure,
     Information,
     PrimaryLink,
     Rejected,
@@ -28,6 +40,14 @@ _Turn = Callable[[Sequence[Frame], float, bool], Awaitable[Sequence[Frame]]]
 
 Trouble = Literal["no_answer", "read_timeout", "not_ready", "unexpected"]
 """What can go wrong on a link: nothing came to SNRM; nothing came later; RNR to the end; frames that have no place."""
+
+_TROUBLE: Final[dict[Failure, Trouble]] = {
+    Failure.NO_LINK: "no_answer",
+    Failure.SILENCE: "read_timeout",
+    Failure.NO_MESSAGE: "read_timeout",
+    Failure.NOT_READY: "not_ready",
+    Failure.NO_PROGRESS: "read_timeout",
+}
 
 
 class LinkTrouble(Exception):
@@ -110,6 +130,22 @@ class HdlcMaster:
             self._silence()
         finally:
             self._window, self._forgiving = None, False
+
+    def record_in(self, frame: Frame, selector: Selector) -> StationRecord | None:
+        """The record by which a station answers a broadcast on `selector`; None, and `on_error` is told, when `frame`
+        is no such answer."""
+        if frame.selector != selector or frame.control.kind is not FrameKind.UI:
+            self.on_error("unexpected", frame.source, f"{frame.control} in answer to a broadcast")
+            return None
+        try:
+            records = decode_records(frame.information)
+        except HdlcError as error:
+            self.on_error("undecodable", frame.source, str(error))
+            return None
+        if len(records) != 1 or records[0].address != frame.source:
+            self.on_error("unexpected", frame.source, "an answer holds exactly the record of its sender")
+            return None
+        return records[0]
 
     async def exchange(self, frames: Sequence[Frame], timeout_s: float, windowed: bool = False) -> Sequence[Frame]:
         """Send frames to one station, of which the last polls, and wait for its answer; hold `lock`.
@@ -296,11 +332,8 @@ def _announced(data: bytes) -> int:
 
 def _trouble(event: Event, link: PrimaryLink) -> LinkTrouble | None:
     if isinstance(event, Failed):
-        if event.not_ready:
-            return LinkTrouble("not_ready", event.reason)
-        kind: Trouble = "no_answer" if "SNRM" in event.reason else "read_timeout"
-        alive = event.reason.startswith("no message")
-        return LinkTrouble(kind, f"{event.reason} (address {link.address:#04x})", alive=alive)
+        reason = f"{event.reason} (address {link.address:#04x})"
+        return LinkTrouble(_TROUBLE[event.kind], reason, alive=event.kind is Failure.NO_MESSAGE)
     if isinstance(event, Rejected | Unexpected | Disconnected):
         return LinkTrouble("unexpected", event.reason)
     return None

@@ -26,6 +26,7 @@ from devices.protocols.hdlc_traffic import (
     Event,
     Exchange,
     Failed,
+    Failure,
     Idle,
     Information,
     LinkLimits,
@@ -47,6 +48,7 @@ __all__ = [
     "Disconnected",
     "Event",
     "Failed",
+    "Failure",
     "Idle",
     "Information",
     "LinkLimits",
@@ -219,7 +221,8 @@ class PrimaryLink:
             kind = self._last.control.kind.value
             if self.state is PrimaryState.DISCONNECTING:
                 return self._down(Disconnected("closed by the gateway, the meter does not answer"))
-            return self._down(Failed(f"no answer to {kind}, sent {self._tries} times"))
+            failure = Failure.NO_LINK if self.state is PrimaryState.CONNECTING else Failure.SILENCE
+            return self._down(Failed(failure, f"no answer to {kind}, sent {self._tries} times"))
         if self.state is PrimaryState.SENDING:
             return self._send()
         if self.state is PrimaryState.POLLING:
@@ -284,8 +287,8 @@ class PrimaryLink:
         """Wait before the next poll, unless there were too many already."""
         self._polls_left -= 1
         if self._polls_left <= 0:
-            reason = "not ready" if not_ready else "no message"
-            return self._down(Failed(f"{reason} in {self.limits.answer_polls} polls", not_ready))
+            failure, what = (Failure.NOT_READY, "not ready") if not_ready else (Failure.NO_MESSAGE, "no message")
+            return self._down(Failed(failure, f"{what} in {self.limits.answer_polls} polls"))
         self.state = PrimaryState.PAUSE
         return Step(timer=self.limits.poll_interval_s)
 
@@ -309,7 +312,7 @@ class PrimaryLink:
             self._tries += 1
         self._forward = False
         if self._tries > self.limits.retries:
-            return self._down(*events, Failed("the meter sends I frames but goes no further"))
+            return self._down(*events, Failed(Failure.NO_PROGRESS, "the meter sends I frames but goes no further"))
         step = self._send() if self._traffic.queue else self._poll()
         return step.after(*events)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import islice
 from typing import Final
 
@@ -123,18 +124,32 @@ class Unexpected:
     reason: str
 
 
+class Failure(Enum):
+    """How a link failed; the gateways log some of these apart (lmn-wired 1.7)."""
+
+    NO_LINK = auto()
+    """Nothing came to SNRM."""
+    SILENCE = auto()
+    """Nothing came to a frame on a link that was up."""
+    NO_MESSAGE = auto()
+    """RR to each poll, but never the message that was due."""
+    NOT_READY = auto()
+    """RNR to each poll."""
+    NO_PROGRESS = auto()
+    """I frames that take neither end any further."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """The meter does not answer, or has no answer; the link is down.
 
     Attributes:
-        reason: what was waited for.
-        not_ready: True when it said RNR to the end, False when nothing or nothing useful came. The gateways log the
-            two apart (lmn-wired 1.7).
+        kind: how.
+        reason: what was waited for, in words.
     """
 
+    kind: Failure
     reason: str
-    not_ready: bool = False
 
 
 Event = Connected | Acknowledged | Information | NotReady | Idle | Disconnected | Rejected | Unexpected | Failed

@@ -330,6 +330,14 @@ def _entry(line: str) -> UpdateLogEntry:
     )
 
 
+def _looks_like_an_entry(line: str) -> bool:
+    try:
+        _entry(line)
+    except UpdateLogError:
+        return False
+    return True
+
+
 # --- the text, line by line
 
 
@@ -356,8 +364,11 @@ class _Reader:
         if len(raw) > LONGEST_LINE:
             raise UpdateLogTextError(f"{len(raw)} characters in a line", number, "line", offset)
         line = raw.strip().strip("*`").strip()
-        if not line or "layout" in self._found:
+        if not line:
             return
+        if "layout" in self._found:
+            problem = f"{_short(line)} stands behind the end of the log, where no signature covers it; take it out"
+            raise UpdateLogTextError(problem, number, _shown("layout"), offset)
         self._last = number
         if self._below is not None and _HEX_LINE.fullmatch(line):
             self._below.text.append(line)
@@ -375,6 +386,9 @@ class _Reader:
             self._add_entry(number, offset, line)
         elif self._section:
             raise UpdateLogTextError(f"{_short(line)} has no meaning here", number, _shown(self._section), offset)
+        elif _looks_like_an_entry(line):
+            problem = f"the entry {_short(line)} stands in front of the log; entries belong behind their heading"
+            raise UpdateLogTextError(problem, number, _shown("entries_section"), offset)
 
     def _begin(self, number: int, offset: int, line: str) -> None:
         label = _split_label(line.strip("-* "))

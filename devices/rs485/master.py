@@ -24,7 +24,6 @@ from devices.protocols.hdlc import (
     HdlcError,
     Selector,
     StationRecord,
-    decode_records,
 )
 from devices.protocols.hdlc_link import LinkLimits, PrimaryLink, PrimaryState, Step
 
@@ -156,7 +155,7 @@ class LmnMaster:
         seen: set[int] = set()
 
         def take(frame: Frame) -> None:
-            record = self._record(frame, Selector.PRESENCE)
+            record = self.frames.record_in(frame, Selector.PRESENCE)
             meter = self.meters.get(frame.source)
             if record is not None and meter is not None and meter.server_id == record.device_id:
                 seen.add(frame.source)
@@ -170,7 +169,7 @@ class LmnMaster:
         answers: list[StationRecord] = []
 
         def take(frame: Frame) -> None:
-            record = self._record(frame, Selector.ADDRESSING)
+            record = self.frames.record_in(frame, Selector.ADDRESSING)
             if record is None:
                 return
             answers.append(record)
@@ -196,20 +195,6 @@ class LmnMaster:
             return False
         self.meters[record.address] = FoundMeter(record.address, record.device_id, record.sensor_id, record.status)
         return True
-
-    def _record(self, frame: Frame, selector: Selector) -> StationRecord | None:
-        if frame.selector != selector or frame.control.kind is not FrameKind.UI:
-            self._wrong("unexpected", frame.source, f"{frame.control} in answer to a broadcast")
-            return None
-        try:
-            records = decode_records(frame.information)
-        except HdlcError as error:
-            self._wrong("undecodable", frame.source, str(error))
-            return None
-        if len(records) != 1 or records[0].address != frame.source:
-            self._wrong("unexpected", frame.source, "an answer holds exactly the record of its sender")
-            return None
-        return records[0]
 
     async def _broadcast(self, selector: Selector, records: list[StationRecord], take: _Take) -> None:
         information = b"".join(record.to_bytes() for record in records)

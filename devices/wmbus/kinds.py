@@ -11,6 +11,7 @@ from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.ports.base import BytePort, LineSettings
 from devices.ports.descriptor import DescriptorPort
+from devices.ports.file import FilePort, is_file
 from devices.ports.serial import open_serial
 from devices.wmbus.amb8465 import Amb8465Stick
 from devices.wmbus.cul import CulStick
@@ -59,11 +60,16 @@ def make_stick(
 
 
 def port_at(path: str | Path) -> Callable[[int], BytePort]:
-    """Opens `path` at a speed, as often as it is called: a serial line, a pipe with a name, or ``-``."""
+    """Opens `path` at a speed, as often as it is called: a serial line, a pipe with a name, a file, or ``-``."""
 
     def open_at(baudrate: int) -> BytePort:
         if str(path) == STANDARD_INPUT:
-            return DescriptorPort(os.dup(0), "standard input")
+            return _standard_input()
+        if is_file(path):
+            try:
+                return FilePort(os.open(path, os.O_RDONLY), str(path))
+            except OSError as error:
+                raise BenchError(f"{path} cannot be read: {error.strerror}") from error
         if Path(path).is_fifo():
             try:
                 return DescriptorPort(os.open(path, os.O_RDONLY | os.O_NONBLOCK), str(path))
@@ -72,3 +78,16 @@ def port_at(path: str | Path) -> Callable[[int], BytePort]:
         return open_serial(path, LineSettings(baudrate), name=str(path))
 
     return open_at
+
+
+def comes_to_its_end(path: str | Path) -> bool:
+    """Whether what comes through `path` has an end that is no trouble: a file, or what is piped into this program."""
+    return str(path) == STANDARD_INPUT or is_file(path)
+
+
+def _standard_input() -> BytePort:
+    try:
+        own = os.dup(0)
+    except OSError as error:
+        raise BenchError("standard input is closed: name a file, or let a program write into a pipe") from error
+    return FilePort(own, "standard input") if is_file(own) else DescriptorPort(own, "standard input")

@@ -32,5 +32,10 @@ class RtlWmbusStick(StickDriver[RtlLine]):
     async def _set_up(self, deadline: Deadline) -> None:
         """Nothing can be set."""
 
+    def _silent(self) -> None:
+        """A program may write a line in pieces, as long after each other as it likes; other things are noise."""
+        if not (isinstance(self._scanner, RtlScanner) and self._scanner.within_telegram):
+            super()._silent()
+
     def _take(self, message: RtlLine) -> Sequence[Heard]:
         return [Heard(telegram, mode=message.mode) for telegram in message.telegrams]

@@ -400,6 +400,8 @@ class StickDriver(ABC, Generic[M]):
 
     def _lost(self, lost: PortLost) -> None:
         ready = self._ready
+        for event in self._scanner.end():
+            self._event(event)
         if self._awaited is not None and not self._awaited[1].done():
             self._awaited[1].set_exception(BenchError(f"{self.name}: {lost}"))
         self._detach()

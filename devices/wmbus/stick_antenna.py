@@ -42,6 +42,8 @@ class StickAntenna:
             self._queue.put_nowait((telegram, mode))
         except asyncio.QueueFull:
             self.dropped += 1
+            if self.on_trouble is not None:
+                self.on_trouble(BenchError(f"the stick is too slow: {QUEUE_LIMIT} telegrams wait, one more is dropped"))
         return seconds
 
     def detach(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -88,7 +89,20 @@ def test_every_dump_reads_as_the_independent_program_printed_it(dump: Path, caps
     rows = [(row["obis"], str(row["value"]), row["unit"]) for file in files for row in file]
     expected = read_expected(dump.with_suffix(".expected.txt"))
     assert rows == [(line.obis, line.value, line.unit.replace(DEGREE, "°")) for line in expected]
-    assert code == (0 if files else 1)
+    assert code == 0
+
+
+def test_a_recording_of_damaged_files_is_read_to_its_end_and_a_single_damaged_file_is_malformed(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, files, err = decoded("sml", NOISE, capsys)
+    assert (code, files) == (0, [])
+    assert "octet 227: another file begins within the file" in err
+    assert "no whole SML file in 2197 octets, first damage at octet 227" in err
+    one = NOISE.read_bytes()[:227]
+    code, files, err = decoded("sml", fed(monkeypatch, one), capsys)
+    assert (code, files) == (1, [])
+    assert "no whole SML file in 227 octets, first damage at octet 227" in err
 
 
 def test_numbers_in_json_keep_their_decimals(capsys: Captured) -> None:
@@ -147,13 +161,40 @@ def test_a_damaged_message_is_told_at_its_octet_of_the_dump(tmp_path: Path, caps
 
 
 def test_input_without_a_whole_file_is_told_with_its_octet(tmp_path: Path, capsys: Captured) -> None:
-    code, files, err = decoded("sml", NOISE, capsys)
-    assert (code, files) == (1, [])
-    assert "no whole SML file in 2197 octets, first damage at octet 227" in err
     (tmp_path / "short.bin").write_bytes(b"\xa0")
     code, files, err = decoded("sml", tmp_path / "short.bin", capsys)
     assert (code, files) == (1, [])
     assert "octet 0: octets outside of a file" in err
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"00000000: 1b1b 1b1b 0101 0101  ........\n",
+        "1b1b1b1b".encode("utf-16"),
+        b"# from the meter\n1b 1b 1b 1b\n",
+    ],
+)
+def test_text_that_is_no_hexadecimal_is_called_text(
+    octets: bytes, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["decode", "sml", fed(monkeypatch, octets)]) == 1
+    err = capsys.readouterr().err
+    assert "it looks like text" in err and "'xxd -p'" in err
+    assert main(["decode", "sml", fed(monkeypatch, b"\x01\x02\x80")]) == 1
+    assert "text" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", [0, 6, 8, 11])
+def test_damage_is_told_in_the_order_of_the_octets(
+    seed: int, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = random.Random(seed).randbytes(20_000)
+    main(["decode", "hdlc", fed(monkeypatch, noise)])
+    told = [line.partition("octet ")[2].partition(":")[0] for line in capsys.readouterr().err.splitlines()[:-1]]
+    places = [int(place) for place in told if place.isdigit()]
+    assert len(places) > 3
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(

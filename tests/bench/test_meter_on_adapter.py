@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
 from bench.config import load_bench
 from bench.runner import CaseResult, run_case
 from bench.scenario.loader import load
@@ -18,6 +20,7 @@ from bench.verdict import Verdict
 from devices.errors import UsageError
 
 BENCH = "name: hall\ngateway: {{type: casa}}\nservice_adapter: {{port: {port}{more}}}\n"
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SCENARIO = """id: T-1
 title: A log is read
 device: bz_plus_v2
@@ -68,6 +71,47 @@ def test_without_a_label_the_log_can_be_read_but_is_not_trusted(tmp_path: Path) 
     with other_meter() as (port, _):
         result = ran(tmp_path, port, ", meter: {id: 1SAG0000000007}", "key: skipped, trusted: false, status: ok")
     assert result.verdict is Verdict.PASS, result.reason
+
+
+ALONE = "name: hall\nservice_adapter: {{port: {port}{more}}}\n"
+
+
+def test_a_bench_with_a_meter_alone_runs_all_that_can_be_asked_of_a_real_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No gateway is plugged in, so none need be named."""
+    with other_meter() as (port, key):
+        bench = tmp_path / "bz.yaml"
+        bench.write_text(ALONE.format(port=port, more=f", meter: {{id: 1SAG0000000007, label_key: {key}}}"), "utf-8")
+        paths = [str(SCENARIOS / "bz_plus"), str(SCENARIOS / "wired" / "pairing.yaml")]
+        run = ["run", *paths, "--gateway", "all", "--bench", str(bench), "--out", str(tmp_path / "run")]
+        assert main(run) == 0, capsys.readouterr().out
+    record = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert record["bench"]["emulated"] is False
+    assert {one["scenario"]: one["verdict"] for one in record["cases"]} == {
+        "BZ-1": "pass",
+        "BZ-16": "pass",
+    }
+    reasons = {one["reason"] for one in record["not_tested"]}
+    assert reasons == {"the bench lacks emulated_meter", "the bench holds no gateway"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name: hall\n", "nothing is tested on this bench"),
+        (
+            "name: hall\nservice_adapter: {port: /dev/ttyUSB0}\nwired_lmn: {port: /dev/ttyUSB1}\n",
+            "'wired_lmn' belongs to a gateway, and 'gateway' is missing",
+        ),
+        ("name: hall\ntime: virtual\nservice_adapter: {port: /dev/ttyUSB0}\n", "the service adapter is real"),
+    ],
+)
+def test_a_bench_without_gateway_holds_nothing_but_a_meter(tmp_path: Path, text: str, expected: str) -> None:
+    path = tmp_path / "b.yaml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UsageError, match=re.escape(expected)):
+        load_bench(str(path))
 
 
 @pytest.mark.parametrize(

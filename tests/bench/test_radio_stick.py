@@ -54,9 +54,19 @@ def test_a_meter_behind_a_stick_is_heard_and_stored(tmp_path: Path, stick: str) 
     assert (code, verdict["verdict"]) == (0, "pass")
 
 
-def test_a_stick_that_is_pulled_out_is_the_benchs_trouble_and_not_the_gateways(tmp_path: Path) -> None:
-    code, verdict = _run(tmp_path, "im871a", "  - stick: {pulled: true}\n  - wait: 3 h")
-    assert (code, verdict["verdict"]) == (3, "error")
+@pytest.mark.parametrize("product", ["ppc", "conexa", "casa"])
+def test_a_stick_that_is_pulled_out_is_the_benchs_trouble_and_not_the_gateways(tmp_path: Path, product: str) -> None:
+    """The scenario that docs/radio-meters.md prints."""
+    text = (Path(__file__).parents[2] / "docs" / "radio-meters.md").read_text("utf-8")
+    (scenario,) = (block for block in text.split("```yaml\n")[1:] if block.startswith("id: STICK-PULLED"))
+    (tmp_path / "case.yaml").write_text(scenario.partition("```")[0], "utf-8")
+    (tmp_path / "bench.yaml").write_text(BENCH.format(stick="im871a"), "utf-8")
+    out = tmp_path / "run"
+    arguments = ["--bench", str(tmp_path / "bench.yaml"), "--gateway", product, "--out", str(out), "--plain"]
+    assert main(["run", str(tmp_path / "case.yaml"), *arguments]) == 3
+    (path,) = out.glob("cases/*/verdict.json")
+    verdict = json.loads(path.read_text("utf-8"))
+    assert verdict["verdict"] == "error"
     assert "iM871A" in json.dumps(verdict)
 
 

@@ -88,7 +88,7 @@ async def test_what_is_no_telegram_is_told_and_counted(clock: Clock, octets: str
     assert telegram.reading is None
     assert telegram.trouble
     assert json.loads(telegram.as_json("cul"))["trouble"] == telegram.trouble
-    assert (heard.telegrams, heard.meters) == (1, {})
+    assert (heard.telegrams, heard.spoilt, heard.meters) == (0, 1, {})
 
 
 async def test_a_line_of_json_has_reception_layers_and_records(clock: Clock) -> None:
@@ -128,11 +128,34 @@ def test_every_mistake_in_a_file_of_keys_has_its_place(tmp_path: Path) -> None:
     file.write_text("7ELS3312345678: 0102\nmeter: 000102030405060708090a0b0c0d0e0f\n")
     with pytest.raises(UsageError) as caught:
         read_keys(file)
-    assert f"{file}:1:17: the key of 7ELS3312345678 has 32 hexadecimal digits, not 4 characters" in str(caught.value)
+    assert f"{file}:1:17: the key of 7ELS3312345678 has 32 hexadecimal digits, not 4 of them" in str(caught.value)
     assert f"{file}:2:1: 'meter' is no number of a radio meter" in str(caught.value)
     file.write_text("- 1\n")
     with pytest.raises(UsageError, match="write lines like"):
         read_keys(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("7ELS3312345678: ", "has 32 hexadecimal digits, not nothing"),
+        (f"7ELS3312345678: {KEY.hex()[:-1]}x", "has 32 hexadecimal digits, not 'X' among them"),
+        (f"7ELS3312345678: {KEY.hex()}\n7els3312345678: {'00' * 16}", ":2:1: 7els3312345678 has a key already"),
+        (f"7ELS3312345678: {KEY.hex()}\nELS3312345678: {'00' * 16}", "is no number"),
+    ],
+)
+def test_a_file_of_keys_says_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "keys.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_keys(file)
+    assert message in str(caught.value)
+
+
+def test_a_key_may_begin_with_0x(tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    file.write_text(f"7ELS3312345678: '0x{KEY.hex()}'\n")
+    assert read_keys(file).of(Address("ELS", "12345678", 0x33, 3)) == KEY
 
 
 # --- listening
@@ -156,7 +179,7 @@ async def test_without_terminal_each_telegram_is_a_line(clock: Clock) -> None:
     assert "EMULATED AIR" in said.getvalue()
     assert "listening to C+T" in said.getvalue()
     assert any("7ELS3312345678  gas  #2  5" in line or "#2  4.9 s" in line for line in out.getvalue().splitlines())
-    assert said.getvalue().splitlines()[-1].endswith("meters: 3, octets without sense: 0")
+    assert said.getvalue().splitlines()[-1].endswith("meters: 3, no telegrams: 0, octets without sense: 0")
 
 
 async def test_an_emulated_stick_must_be_of_some_kind(clock: Clock) -> None:
@@ -174,7 +197,7 @@ async def test_a_port_where_nobody_answers_is_named_with_its_path(clock: Clock) 
     with pytest.raises(BenchError, match=f"iM871A at {path}: no answer to a ping"):
         await run(clock, StickOptions("im871a", path), as_json=True, for_s=1)[0]
     with pytest.raises(BenchError, match=f"{path}: no wM-Bus stick answers"):
-        await run(clock, StickOptions("auto", path), as_json=True, for_s=1)[0]
+        await run(clock, StickOptions("auto", path), as_json=True, for_s=10)[0]
     far.close()
 
 

@@ -65,6 +65,7 @@ C4F4E428D1FE05EFA308F8B6BC5B7750EECD088182BA1AA363A70EF1E21E9D50
 Prüfung Eintragssignatur: OK
 """
 """The example of [BZ] 5.1 and 5.2.4, with the corrected key; the entries signature as printed in 5.1."""
+FORGED = "7. Sekundenindex 90 s Event-Typ 1 Register_1.8.0 0 Wh Register_2.8.0 0 Wh Version V9.9 CRC 0x1234"
 
 
 @contextmanager
@@ -241,6 +242,29 @@ async def test_a_saved_log_is_trusted_with_the_key_of_the_plate_only(
     assert judged["not_a_meter"] is True
 
 
+@pytest.mark.parametrize("more", ["entry", "words", "log"])
+async def test_what_stands_behind_the_end_of_a_log_is_refused(
+    clock: Clock, tmp_path: Path, more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No signature covers it, and whoever prints the file would read it as part of the log."""
+    state = await log_with_an_entry(clock, tmp_path)
+    log = tmp_path / "log.txt"
+    with Person("en") as person:
+        await read(clock, emulated(state), ReadOptions("en", LABEL, log=log), person.screen)
+    good = log.read_text("utf-8")
+    log.write_text(good + "\n \n", "utf-8")
+    assert main(["updatelog", "verify", str(log), "--key", LABEL.hex()]) == 0, "empty lines say nothing"
+    capsys.readouterr()
+    log.write_text(good + {"entry": FORGED, "words": "good for the next calibration", "log": good}[more], "utf-8")
+    assert main(["updatelog", "verify", "--lang", "en", str(log), "--key", LABEL.hex()]) == 2
+    told = capsys.readouterr()
+    assert f"line {len(good.splitlines()) + 1}, " in told.err
+    assert "stands behind the end of the log, where no signature covers it" in told.err
+    assert "trusted" not in told.out
+    assert main(["updatelog", "verify", str(log)]) == 2
+    assert "steht hinter dem Ende des Logbuchs" in capsys.readouterr().err
+
+
 def test_a_log_of_the_makers_tool_is_never_called_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What the maker's meters sign is unknown (lmn-wired 5.4): neither trusted nor forged can be shown."""
     path = saved(tmp_path, MAKERS_LOG)
@@ -275,6 +299,10 @@ def test_what_is_no_signature_at_all_is_shown_to_be_wrong_even_in_the_makers_log
             "log.txt: line 18, Anzahl Logbucheinträge: ",
         ),
         (MAKERS_LOG.replace("BA475E9D04974ED90", ""), "111 hexadecimal digits instead of 128"),
+        (f"{FORGED}\n{MAKERS_LOG}", "line 1, LOGBUCH EINTRÄGE: the entry '7. Sekundenindex"),
+        (f"{MAKERS_LOG}\n{FORGED}\n", "behind the signature"),
+        (f"{MAKERS_LOG}\n{MAKERS_LOG}", "there twice"),
+        ('{"number": "1SAG0021061001"}', "this is JSON and not a saved log (give the .txt"),
     ],
 )
 def test_a_file_that_is_no_log_is_wrong_use_with_line_and_field(

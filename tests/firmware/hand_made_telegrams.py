@@ -47,13 +47,17 @@ def mode7(
     c: int = 0x44,
     spoil_mac: bool = False,
     short_mac: bool = False,
+    in_clear: bool = False,
 ) -> bytes:
-    """Security profile B: KDF-A, AES-CBC with IV 0, CMAC of 8 octets (4 when short) in the AFL, short header."""
+    """Security profile B: KDF-A, AES-CBC with IV 0 (no block of it when in clear), CMAC of 8 octets (4 when short) in
+    the AFL, short header."""
     mcr = counter.to_bytes(4, "little")
     derive = mcr + address[2:6] + b"\x07" * 7
     k_enc, k_mac = _mac(key, b"\x00" + derive), _mac(key, b"\x01" + derive)
     plain = _filled(records)
     tpl = bytes((0x7A, acc, status, len(plain) // 16 << 4, 0x07, 0x10)) + _cbc(k_enc, bytes(16), plain)
+    if in_clear:
+        tpl = bytes((0x7A, acc, status, 0x00, 0x07, 0x10)) + records
     mcl, size = (b"\x24", 4) if short_mac else (b"\x25", 8)
     mac = _mac(k_mac, mcl + mcr + tpl)[:size]
     if spoil_mac:

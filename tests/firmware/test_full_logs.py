@@ -46,8 +46,8 @@ async def test_room_in_all_full_logs_brings_metering_back_and_each_is_told(clock
     await rack.close()
 
 
-def _entry(time_us: int) -> LogEntry:
-    return LogEntry(0, time_us, "e", None, None, "info", "success", {}, "text")
+def _entry(time_us: int, *, dated: bool) -> LogEntry:
+    return LogEntry(0, time_us, "e", None, None, "info", "success", {}, "text", dated)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_entry_of_unknown_time_goes_only_with_a_later_one_that_is_certainly_o
     memory = NonVolatileMemory()
     book = LogBook(memory, "consumer", "a", 100)
     for day, dated in made:
-        memory.commit(book.append(_entry(day * DAY), dated=dated))
+        memory.commit(book.append(_entry(day * DAY, dated=dated)))
     assert book.older_than(500 * DAY) == droppable
     memory.commit(book.drop_oldest(droppable))
     assert len(book.read()) == len(made) - droppable

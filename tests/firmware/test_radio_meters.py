@@ -24,10 +24,14 @@ from hand_made_telegrams import (
 )
 
 from devices.clock import Clock
+from devices.errors import UsageError
 from devices.gateway_types import load
+from devices.ports.radio import RadioMode, Reception
 from devices.protocols.mbus.afl import split
+from devices.protocols.mbus.ell import Ell, Session, with_pcrc
 from devices.protocols.mbus.link import Address
-from devices.protocols.mbus.telegram_plan import TelegramPlan, frame_of, message_of
+from devices.protocols.mbus.security import ell_crypt
+from devices.protocols.mbus.telegram_plan import TelegramPlan, encode, frame_of, message_of
 from firmware.config import GatewayConfig, MeterProfile
 from firmware.storage.memory import NonVolatileMemory
 
@@ -312,4 +316,142 @@ async def test_a_failed_radio_module_hears_nothing_and_casa_tells_its_code(clock
     await rack.console.do("mend", fault="radio_module")
     antenna.say(ANNEX_N)
     assert await _counter(rack) == 2739
+    await rack.close()
+
+
+async def test_a_counter_is_stored_in_time_although_no_telegram_follows(clock: Clock) -> None:
+    """TR-03116-3 7.3: at most 12 h old, whenever the mains fails."""
+    rack, antenna = await _rack(clock, radio_counter_store_interval_s=43_200.0)
+    antenna.say(mode7(gas_volume(1), 1))
+    await clock.sleep(11 * 3600)
+    antenna.say(mode7(gas_volume(2), 2))
+    await clock.sleep(12 * 3600 + 1)
+    rack.gateway.power_off()
+    await clock.sleep(1)
+    rack.gateway.power_on()
+    await rack.ready()
+    assert await _counter(rack) == 2
+    await rack.close()
+
+
+async def test_a_counter_may_not_wait_longer_than_12_hours(clock: Clock) -> None:
+    with pytest.raises(UsageError, match=r"'radio_counter_store_interval_s' cannot be 43201.*12 h"):
+        await _rack(clock, radio_counter_store_interval_s=43_201.0)
+
+
+async def test_what_somebody_says_to_the_meter_changes_nothing(clock: Clock) -> None:
+    """TR-03116-3 7.1: gateway and meter count each on its own."""
+    rack, antenna = await _rack(clock)
+    address = Address("ELS", "12345678", 0x33, 3)
+    order = TelegramPlan(0x53, address, b"\x04\x13\x01\x00\x00\x00", ci=0x5A, profile="B", key=KEY, counter=0x7FFFFFFF)
+    antenna.say(encode(order))
+    assert await _counter(rack) is None
+    antenna.say(ANNEX_N)
+    assert await _counter(rack) == 2739
+    assert await _events(rack) == []
+    await rack.close()
+
+
+async def test_a_c_field_that_no_meter_sends_is_refused(clock: Clock) -> None:
+    rack, antenna = await _rack(clock)
+    antenna.say(mode7(gas_volume(1), 1, c=0x77))
+    assert await _counter(rack) is None
+    assert await _events(rack) == [("meter_telegram_rejected", 10274)]
+    await rack.close()
+
+
+async def test_values_that_are_not_encrypted_are_refused_though_their_mac_is_right(clock: Clock) -> None:
+    """TR-03116-3 7.3: always encrypted first, then MACed."""
+    rack, antenna = await _rack(clock)
+    antenna.say(mode7(gas_volume(7), 5, in_clear=True))
+    assert await _counter(rack) is None
+    assert await _events(rack) == [("meter_telegram_rejected", 10274)]
+    await rack.close()
+
+
+async def test_an_old_key_that_comes_back_finds_its_counter_again(clock: Clock) -> None:
+    """TR-03116-3 7.1: only a new key lets the counter begin anew."""
+    rack, antenna = await _rack(clock)
+    antenna.say(ANNEX_N)
+    other = bytes(range(16, 32))
+    await rack.console.do("add_meter_profile", meter=GAS, key=other.hex(), radio=True)
+    assert await _counter(rack) is None
+    antenna.say(mode7(gas_volume(1), 1, key=other))
+    await rack.console.do("add_meter_profile", meter=GAS, key=KEY.hex(), radio=True)
+    antenna.say(ANNEX_N)
+    assert await _events(rack) == [("meter_counter_unexpected", 10264)]
+    assert await _counter(rack) == 2739
+    await rack.close()
+
+
+async def test_without_compact_profile_values_of_less_than_two_hours_are_not_for_billing(clock: Clock) -> None:
+    """lmn-wireless 1: TAF1, TAF2 from 120 min on, TAF6."""
+    energy = b"\x04\x03" + (123_456).to_bytes(4, "little")
+    for least, marked in ((7200, True), (900, False)):
+        rack, antenna = await _rack(clock, radio_period_s=least)
+        await clock.sleep(900 - clock.seconds() % 900 + 4)
+        antenna.say(mode7(energy, 1, address=POWER_ADDRESS))
+        (row,) = [row for row in await rack.console.rows(POWER) if not row["gap"]]
+        assert bool(int(row["status"], 16) & NOT_FOR_BILLING) is marked
+        await rack.close()
+
+
+async def test_a_gateway_that_was_switched_off_answers_nobody(clock: Clock) -> None:
+    """lmn-wireless 2.4: a slow meter is answered after a second."""
+    for off in (False, True):
+        rack, antenna = await _rack(clock)
+        address = Address("ELS", "12345678", 0x33, 3)
+        call = TelegramPlan(0x46, address, gas_volume(1), profile="B", key=KEY, counter=9, ell=Ell(0x84, 5))
+        antenna.on_reception(Reception(clock.seconds(), encode(call), RadioMode.C1_A, -60.0))  # type: ignore[misc]
+        if off:
+            rack.gateway.power_off()
+        await clock.sleep(2)
+        assert len(antenna.sent) == (0 if off else 1)
+        if not off:
+            await rack.close()
+
+
+async def test_a_counter_inside_the_extended_link_layers_encryption_counts_as_well(clock: Clock) -> None:
+    rack, antenna = await _rack(clock, radio_weak_modes="accept", radio_period_s=900)
+    inner = mode7(gas_volume(5), 77)[13:]  # from the AFL on
+    ell = Ell(0x20, 5, session=Session(1))
+    octets = ell_crypt(KEY, Address("ELS", "12345678", 0x33, 3), ell, with_pcrc(inner))
+    body = b"\x44" + GAS_ADDRESS + ell.to_bytes() + octets
+    for _ in range(2):
+        antenna.say(bytes((len(body),)) + body)
+    assert await _counter(rack) == 77
+    assert await _events(rack) == [("meter_counter_unexpected", 10264)]
+    await rack.close()
+
+
+async def test_a_telegram_without_values_does_not_end_the_compact_profile(clock: Clock) -> None:
+    """After a restart the first one heard may be a mere status: no instant is stepped over for it."""
+    memory = NonVolatileMemory()
+    rack, antenna = await _rack(clock, memory=memory)
+    counter = 0
+
+    def told(quarters: int, count: int) -> bytes:
+        nonlocal counter
+        counter += 1
+        first = clock.start + timedelta(seconds=900 * (quarters - count))
+        steps = (250,) * count
+        moment = type_f(first.year, first.month, first.day, first.hour, first.minute)
+        return mode7(profile_15_minutes(1000, moment, steps), counter, address=POWER_ADDRESS)
+
+    await clock.sleep(9 * 900 + 30 - clock.seconds())
+    antenna.say(told(9, 8))
+    await clock.sleep(0.5)
+    rack.gateway.power_off()
+    await clock.sleep(60)
+    rack.gateway.power_on()
+    await rack.ready()
+    await clock.sleep(16 * 900 + 30 - clock.seconds())
+    counter += 1
+    antenna.say(mode7(b"\x02\xfd\x17\x00\x00", counter, address=POWER_ADDRESS))
+    await clock.sleep(30)
+    antenna.say(told(16, 8))
+    rows = [row for row in await rack.console.rows(POWER) if row["grid_time"][11:16] >= "02:15"]
+    assert [(row["grid_time"][11:16], row["gap"]) for row in rows] == [
+        (f"{quarter // 4:02d}:{quarter % 4 * 15:02d}", False) for quarter in range(9, 17)
+    ]
     await rack.close()

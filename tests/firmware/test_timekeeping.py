@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -164,6 +164,9 @@ class Told:
 
     def synchronised(self, at_us: int) -> None:
         self.synced_at = at_us
+
+    def doubted(self, told: Mapping[str, object]) -> None:
+        self.events.append("doubted")
 
 
 class Bench:

@@ -16,8 +16,10 @@ from mbus_targets import (
     mbus_compact,
     mbus_records,
     mbus_telegram,
+    stick_seeds,
     telegram_seeds,
     wmbus_lines,
+    wmbus_sticks,
 )
 
 from bench.decode.hdlc import explain_hdlc
@@ -235,5 +237,6 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], list[bytes]]]] = 
     "mbus compact": (mbus_compact, compact_seeds),
     "mbus telegram": (mbus_telegram, telegram_seeds),
     "wmbus lines": (wmbus_lines, line_seeds),
+    "wmbus sticks": (wmbus_sticks, stick_seeds),
 }
 """Name to target and its seeds."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bench.decode.record_json import records_json
 from bench.decode.wmbus import Request, answer_line
@@ -13,8 +15,30 @@ from bench.decode.wmbus_text import reading_lines
 from devices.protocols.mbus.compact_frame import FormatCache, compact, expand, unfold
 from devices.protocols.mbus.compact_profile import profile_values
 from devices.protocols.mbus.errors import MbusError
+from devices.protocols.mbus.link import HEADER
 from devices.protocols.mbus.records import Contents, decode_records, encode_records
+from devices.protocols.wmbus_sticks import cul, im871a, iu891a
+from devices.protocols.wmbus_sticks.amb8465 import AmberScanner, CommandScanner, Frame
+from devices.protocols.wmbus_sticks.cul import CulScanner
+from devices.protocols.wmbus_sticks.errors import StickError
+from devices.protocols.wmbus_sticks.im871a import HciMessage, HciScanner
+from devices.protocols.wmbus_sticks.iu891a import Config, SlipMessage, SlipScanner
+from devices.protocols.wmbus_sticks.rc1180 import RcScanner
+from devices.protocols.wmbus_sticks.rtl_wmbus import RtlScanner
+from devices.protocols.wmbus_sticks.scanner import Heard, Noise, Scanner
 
+STICKS: tuple[Callable[[], Scanner[Any]], ...] = (
+    HciScanner,
+    SlipScanner,
+    lambda: AmberScanner(rssi=True),
+    lambda: AmberScanner(transparent=True, rssi=True),
+    CommandScanner,
+    lambda: RcScanner(rssi=True),
+    CulScanner,
+    RtlScanner,
+)
+LONGEST_KEPT = 4096
+"""Octets of half a message that a framing may keep."""
 PUBLISHED = Path(__file__).parents[1] / "vectors" / "wmbus" / "published.txt"
 KEYS = sorted({line.split()[1] for line in PUBLISHED.read_text().splitlines() if not line.startswith("#")})
 
@@ -100,6 +124,48 @@ def mbus_telegram(data: bytes) -> None:
                 continue
             json.loads(reading_json(reading))
             reading_lines(reading)
+
+
+def stick_seeds() -> list[bytes]:
+    """What each stick says, the first octet choosing which, as in `wmbus_sticks`."""
+    gas = bytes.fromhex(next(line.split()[2] for line in PUBLISHED.read_text().splitlines() if line[:1] == "s"))
+    told = (
+        [HciMessage(2, 3, gas[1:], stamp=1, rssi=0x8C, fcs=True).to_bytes(), bytes.fromhex("A50110083300151778563412")],
+        [iu891a.indication(gas, -70, 9).to_bytes(), SlipMessage(9, 2, b"\0" + Config().to_octets()).to_bytes()],
+        [Frame(3, gas[1:] + b"\x14").to_bytes(), Frame(0x8A, bytes((0, 120)) + bytes(120)).to_bytes()],
+        [bytes((len(gas),)) + gas[1:] + b"\x14"],
+        [bytes.fromhex("FF0903050101F0"), bytes.fromhex("FF0A02008077")],
+        [bytes((len(gas),)) + gas[1:] + b"\x14"],
+        [f"{cul.telegram_line(gas, mode, -64.0)}\r\n".encode() for mode in ("T1", "C1B")],
+        [f"T1;1;1;2019-04-03 19:00:42.000;97;148;12345678;0x{gas.hex()}\n".encode(), b"# tuned\n"],
+    )
+    return [bytes((number,)) + seed for number, seeds in enumerate(told) for seed in seeds]
+
+
+def wmbus_sticks(data: bytes) -> None:
+    """A stream of a stick in pieces: telegrams that are whole, noise, little that is kept."""
+    if not data:
+        return
+    scanner = STICKS[data[0] % len(STICKS)]()
+    events: list[Any] = []
+    size = data[0] // len(STICKS) * 4 + 1
+    for start in range(1, len(data), size):
+        events += scanner.feed(data[start : start + size])
+        assert scanner.waiting <= LONGEST_KEPT
+    events += scanner.end()
+    events += scanner.silence()
+    assert scanner.waiting == 0
+    assert sum(event.count for event in events if isinstance(event, Noise)) <= len(data)
+    for event in events:
+        telegrams = (event.telegram,) if isinstance(event, Heard) else getattr(event, "telegrams", ())
+        assert all(one[0] == len(one) - 1 >= HEADER - 1 for one in telegrams)
+        try:
+            if isinstance(event, HciMessage):
+                im871a.heard(event)
+            elif isinstance(event, SlipMessage):
+                iu891a.heard(event)
+        except StickError:
+            continue
 
 
 def wmbus_lines(data: bytes) -> None:

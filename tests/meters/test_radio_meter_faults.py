@@ -53,7 +53,9 @@ async def outcomes(rack: RadioRack, meter: RadioMeter, count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("protection", list(MODES))
-@pytest.mark.parametrize("name", ["wrong_key", "wrong_mac", "counter_back", "unknown_syntax", "wrong_mode", "replay"])
+@pytest.mark.parametrize(
+    "name", ["wrong_key", "wrong_mac", "counter_back", "forged_counter", "unknown_syntax", "wrong_mode", "replay"]
+)
 async def test_a_fault_has_the_event_that_the_catalogue_promises(
     clock: Clock, name: str, protection: Protection
 ) -> None:
@@ -76,6 +78,15 @@ async def test_a_fault_has_the_event_that_the_catalogue_promises(
         event = SYNTAX
     assert bad == [event or 0] * 2
     assert [one["kind"] for one in rack.happened("fault")] == [name] * 2
+
+
+@pytest.mark.parametrize("where", ["records", "ci"])
+async def test_an_unknown_syntax_may_be_of_records_or_of_the_ci_field(clock: Clock, where: str) -> None:
+    rack = RadioRack(clock)
+    meter = rack.meter()
+    meter.fault("unknown_syntax", where=where)
+    assert await outcomes(rack, meter, 3) == [SYNTAX] * 3
+    assert (rack.heard[-1].telegram[10:11] == b"\xb7") == (where == "ci")
 
 
 async def test_a_flipped_bit_is_noticed_by_the_mac(clock: Clock) -> None:

@@ -21,6 +21,7 @@ from devices.protocols.hdlc_link import (
     Disconnected,
     Event,
     Failed,
+    Failure,
     Idle,
     Information,
     LinkLimits,
@@ -142,7 +143,7 @@ def test_not_ready_for_ever_and_no_answer_for_ever_are_told_apart() -> None:
         wire.run(wire.primary.connect())
         wire.secondary.busy = busy
         failed = [event for event in wire.run(wire.primary.send(b"request")) if isinstance(event, Failed)]
-        assert [event.not_ready for event in failed] == [busy]
+        assert [event.kind for event in failed] == [Failure.NOT_READY if busy else Failure.NO_MESSAGE]
         assert wire.primary.state is PrimaryState.DOWN
 
 
@@ -153,8 +154,21 @@ def test_a_silent_meter_is_asked_as_often_as_the_limits_say() -> None:
     while link.busy:
         sent.append(link.timeout())
     assert [frame.control.kind for step in sent for frame in step.frames] == [FrameKind.SNRM] * 3
-    assert isinstance(sent[-1].events[0], Failed)
+    failed = sent[-1].events[0]
+    assert isinstance(failed, Failed) and failed.kind is Failure.NO_LINK
     assert link.timeout() == Step()
+
+
+@pytest.mark.parametrize("busy_with", ["I", "RR"])
+def test_silence_on_a_link_that_was_up_is_told_apart_from_a_link_that_never_was(busy_with: str) -> None:
+    """[CASA] 9.4: 103118 is no answer at all, 103191 a time-out in reading."""
+    wire = Wire(LinkLimits(retries=1))
+    wire.run(wire.primary.connect())
+    step = wire.primary.send(b"request") if busy_with == "I" else wire.primary.poll()
+    while wire.primary.busy:
+        step = wire.primary.timeout()
+    (failed,) = step.events
+    assert isinstance(failed, Failed) and failed.kind is Failure.SILENCE
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 63, 64, 65, 200])

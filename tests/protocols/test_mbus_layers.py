@@ -179,6 +179,8 @@ def test_a_piece_that_comes_twice_changes_nothing() -> None:
     outcomes = [reassembly.feed("meter", *piece) for piece in pieces[:-1] for _ in (1, 2)]
     assert outcomes == [None] * len(outcomes)
     assert reassembly.feed("meter", *pieces[-1]) is not None
+    assert reassembly.feed("meter", *pieces[-1]) is None, "nor the last one, when the message was whole"
+    assert [reassembly.feed("meter", *piece) for piece in pieces][-1] is not None, "all of it once more"
 
 
 def test_a_lost_piece_ends_the_message_and_the_next_message_is_whole() -> None:

@@ -221,6 +221,19 @@ def test_variable_bcd_has_a_sign() -> None:
     assert one("0D7FEB0700000006040C5C7E034E").raw == bytes.fromhex("0700000006040C5C7E034E")
 
 
+def test_a_variable_binary_number_is_a_number_where_there_is_a_unit() -> None:
+    assert one("0D13E3D20400").value == Decimal("1.234")
+    assert one("0D13E22EFB").value == Decimal("-1.234")
+    assert one("0D13E20080").value is None
+    assert one("0D7FEB0700000006040C5C7E034E").value is None
+
+
+def test_a_date_of_type_m_stays_octets() -> None:
+    """Its layout is in no public document; its octets are no text (lmn-wireless 4.2)."""
+    record = one("0D6D06010203040506")
+    assert (record.value, record.raw) == (None, bytes.fromhex("010203040506"))
+
+
 def test_a_unit_may_be_text() -> None:
     """Length and characters, last one first; VIFE behind them (lmn-wireless 4.3)."""
     record = one("02FC0348522574D411")

@@ -460,9 +460,10 @@ async def test_what_a_stick_cannot_send_is_told_and_the_queue_is_bounded(clock: 
     antenna.on_trouble = trouble.append
     for _ in range(QUEUE_LIMIT + 5):
         antenna.send(GAS, RadioMode.T1)
-    assert antenna.dropped == 5
+    assert antenna.dropped == len(trouble) == 5
+    assert "one more is dropped" in str(trouble[0])
     await clock.sleep(1)
-    assert len(trouble) == QUEUE_LIMIT
+    assert len(trouble) == QUEUE_LIMIT + 5
     with pytest.raises(ValueError, match="too few for a frame"):
         antenna.send(b"", RadioMode.T1)
     antenna.detach()

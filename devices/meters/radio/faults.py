@@ -104,6 +104,12 @@ FAULTS: Final[dict[str, RadioFaultKind]] = {
         "accepted: greater is enough; telegrams seem to be lost",
         draft=strikes.counter_jump, needs=_COUNTING, parameters={"by": _BY},
     ),
+    "forged_counter": RadioFaultKind(
+        "is forged: a transmission counter far ahead, without the right key",
+        "refused for the MAC; what the meter itself sends afterwards still counts",
+        {_B: CHECKSUM, _D: CHECKSUM}, draft=strikes.forged_counter, needs=_COUNTING,
+        parameters={"by": Parameter("by how much", 1_000_000, least=1, most=LARGEST)},
+    ),
     "silence": RadioFaultKind(
         "measures and counts but sends nothing", "values are missing", sending=strikes.silence
     ),

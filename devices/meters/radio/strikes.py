@@ -74,6 +74,14 @@ def counter_jump(draft: Draft, sender: Sender, values: Values) -> Draft | None:
     return replace(draft, counter=sender.jump(values["by"]))
 
 
+def forged_counter(draft: Draft, _: Sender, values: Values) -> Draft | None:
+    """What somebody sends who has not the key: a number far ahead, a MAC that cannot be right."""
+    if not draft.protection.counts:
+        return None
+    key = bytes(octet ^ 0xFF for octet in draft.key)
+    return replace(draft, key=key, counter=min(LARGEST, draft.counter + values["by"]))
+
+
 def wrong_mode(draft: Draft, _: Sender, values: Values) -> Draft | None:
     """A weaker mode than agreed: 0 or 5."""
     mode = Protection.NONE if values["mode"] == 0 else Protection.PROFILE_A
@@ -85,7 +93,7 @@ def unknown_syntax(draft: Draft, _: Sender, values: Values) -> Draft | None:
     if draft.frame != FULL:
         return None
     if values["where"] == "ci":
-        return replace(draft, ci=UNKNOWN_CI, protection=Protection.NONE)
+        return replace(draft, ci=UNKNOWN_CI, header=False, protection=Protection.NONE)
     return replace(draft, apl=b"\x3f" + draft.apl, clear=b"")
 
 

@@ -213,6 +213,7 @@ class Reassembly:
         self._max_octets = max_octets
         self._max_senders = max_senders
         self._begun: dict[Hashable, _Begun] = {}
+        self._ended: dict[Hashable, tuple[Afl, bytes]] = {}
 
     def feed(self, sender: Hashable, afl: Afl, octets: bytes) -> tuple[Afl, bytes] | None:
         """Take a piece in; returns the layer and the octets of the whole message with its last piece.
@@ -224,6 +225,8 @@ class Reassembly:
             self._begun.pop(sender, None)
             return afl, octets
         before = self._begun.pop(sender, None)
+        if before is None and self._ended.get(sender) == (afl, octets):
+            return None
         if before is not None and before.last == (afl, octets):
             self._begun[sender] = before
             return None
@@ -243,6 +246,10 @@ class Reassembly:
             raise LayerError(f"a message in pieces has {len(found)} octets, its length field says {whole.ml}")
         if whole.mac and MAC_OCTETS.get(whole.authentication) != len(whole.mac):
             raise LayerError(f"a MAC of {len(whole.mac)} octets does not fit type {whole.authentication}")
+        self._ended.pop(sender, None)
+        while len(self._ended) >= self._max_senders:
+            del self._ended[next(iter(self._ended))]
+        self._ended[sender] = (afl, octets)
         return replace(whole, fragment=0), found
 
     def forget(self, sender: Hashable) -> None:

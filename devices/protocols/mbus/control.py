@@ -19,6 +19,8 @@ C_NAMES: Final[Mapping[int, str]] = (
 )
 """C field -> name."""
 
+FROM_METER: Final = frozenset({0x44, 0x46, 0x47, 0x48, 0x08, 0x18, 0x28, 0x38, 0x00, 0x10, 0x20, 0x30})
+"""C fields that meters send: data, installation, access, answers, acknowledgements."""
 _FROM_GATEWAY: Final = frozenset({0x40, 0x06, 0x43, 0x45, 0x53, 0x73, 0x5A, 0x7A, 0x5B, 0x7B})
 _FROM_BOTH: Final = frozenset({0x00, 0x10, 0x20, 0x30})
 
@@ -31,6 +33,20 @@ CI_HEADERS: Final[Mapping[int, Header]] = {
 }
 """CI field of a transport layer -> its header; those of makers (A0 to B7) and unknown ones have none. C3 is taken as
 long, C4 as short and C5 as long, as the fact sheet orders them."""
+
+CI_NAMES: Final[Mapping[int, str]] = {
+    **dict.fromkeys((0x6C, 0x6D), "time synchronisation"),
+    **dict.fromkeys((0x6E, 0x6F, 0x70), "application error"),
+    **dict.fromkeys((0x71, 0x74, 0x75), "alarm"),
+    **dict.fromkeys((0x80, 0x8A, 0x8B), "transport layer alone"),
+    **dict.fromkeys((0xC3, 0xC4, 0xC5), "security information transfer"),
+    **dict.fromkeys((0x60, 0x61, 0x7C, 0x7D), "DLMS"),
+    **dict.fromkeys((0x5F, 0x9E, 0x9F), "specific usage"),
+}
+"""CI field of a transport layer whose application layer holds no records -> what that is (lmn-wireless 2.5)."""
+
+MAKERS_CI: Final = range(0xA0, 0xB8)
+"""CI fields that mean what the maker wants."""
 
 _CI_TO_METER: Final = frozenset({0x51, 0x5A, 0x5B, 0x5F, 0x60, 0x61, 0x6C, 0x6D, 0x80, 0xC3})
 

@@ -72,15 +72,17 @@ _VARIABLE_RANGES: Final = frozenset((*range(0xC0, 0xCA), *range(0xD0, 0xDA), *ra
 _LONG_NUMBERS: Final = {**{lvar: 4 * (lvar - 0xEC) for lvar in range(0xF0, 0xF5)}, 0xF5: 48, 0xF6: 64}
 
 
-def read_variable(lvar: int, octets: bytes) -> int | str | None:
-    """Text, a BCD number with sign, or None for a binary number: what that is made of, the record does not say."""
+def read_variable(lvar: int, octets: bytes, *, signed: bool = True) -> int | str | None:
+    """Text, a BCD number with sign, or a binary number, lowest octet first; None for an illegal number."""
     if lvar <= _LONGEST_TEXT:
         return octets[::-1].decode("latin-1")
     if lvar < 0xE0:
         digits = octets[::-1].hex()
         number = int(digits) if digits.isdecimal() else None
         return -number if number is not None and lvar >= 0xD0 else number
-    return None
+    if not octets or (is_illegal_signed(octets) if signed else is_illegal_unsigned(octets)):
+        return None
+    return read_signed(octets) if signed else read_unsigned(octets)
 
 
 def write_number(coding: Coding, number: int, *, signed: bool = True) -> bytes:

@@ -38,6 +38,10 @@ _DIVISIONS: Final = Context(prec=15)
 """Hours from seconds do not come out even."""
 
 
+_BINARY: Final = 0xE0
+"""From this LVAR on data of variable length are binary numbers (lmn-wireless 4.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """DIB and VIB of a record.
@@ -67,9 +71,11 @@ class Layout:
         """The value of data of variable length: text, a number, or None for a container or profile."""
         if self.value.profile is not None or self.value.meaning is MANUFACTURER:
             return None
-        if self.value.meaning.kind is Kind.OPAQUE or (self.value.meaning.kind is Kind.DATE and lvar >= 0xC0):
+        if self.value.meaning.kind in (Kind.OPAQUE, Kind.DATE):  # the layout of type M is in no public document
             return None
-        found = read_variable(lvar, octets)
+        if lvar >= _BINARY and not self.value.meaning.unit:  # octets of a quantity that is none
+            return None
+        found = read_variable(lvar, octets, signed=self.value.meaning.kind not in _UNSIGNED_KINDS)
         return self.scaled(found) if isinstance(found, int) else found
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from devices.protocols.wmbus_sticks.scanner import LineScanner
 
 _MODES: Final = frozenset({"T1", "C1", "S1"})
+_BEGIN: Final = re.compile(rb"[TCS]1;")
 _FIELDS: Final = 8
 _LEAST_L = 9
 
@@ -37,6 +39,11 @@ class RtlScanner(LineScanner[RtlLine]):
     """Finds telegrams in the program's output. Comments and empty lines are nothing, all else is noise."""
 
     longest = 2048
+
+    @property
+    def within_telegram(self) -> bool:
+        """Whether what waits is the begin of a line with a telegram."""
+        return _BEGIN.match(self._waiting) is not None
 
     def _line(self, text: str) -> RtlLine | str:
         if not text.strip() or text.startswith("#"):

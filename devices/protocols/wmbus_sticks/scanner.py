@@ -74,6 +74,10 @@ class Scanner(ABC, Generic[M]):
         self._read(events, last=True)
         return events
 
+    def end(self) -> list[M | Noise]:
+        """Nothing more will come, ever. Half a message stays half of one."""
+        return []
+
     def clear(self) -> None:
         """Forget what waits, as when the line was opened anew."""
         self._waiting.clear()
@@ -119,6 +123,10 @@ class LineScanner(Scanner[M], ABC):
     @abstractmethod
     def _line(self, text: str) -> M | str:
         """What a line means, or why it is noise; empty: it is none."""
+
+    def end(self) -> list[M | Noise]:
+        """Nothing more will come, ever: what waits is the last line, though nothing ends it."""
+        return [*self.feed(b"\n"), *self.silence()] if self._waiting else []
 
     def _look(self, octets: bytes, start: int) -> tuple[int, M | str | None]:
         ends = [place for place in (octets.find(b"\n", start), octets.find(b"\r", start)) if place >= 0]
