@@ -39,7 +39,7 @@ class _Deliveries:
         text = f"{count.of('delivery', 'deliveries')} of contract {step.contract}{kinds} wait"
         text += "s" if count.most == 1 else ""
         text += "" if step.participant is None else f" for {step.participant}"
-        told = [] if step.values is None else [step.values.of('value', 'values')]
+        told = [] if step.values is None else [step.values.of("value", "values")]
         told += [] if step.lost is None else [f"{step.lost} lost"]
         told += [] if step.marked is None else [f"all marked {step.marked.replace('_', ' ')}"]
         told += [] if step.named is None else [f"all under the name {step.named}"]
