@@ -275,7 +275,20 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _MAY_BE_NEGATIVE = frozenset({"clock_drift_ppm"})
-_MAY_BE_ZERO = ("_s", "_ppm", "_retries", "_misses", "_readings", "_attempts", "_limit", "_octets", "_percent")
+_MAY_BE_ZERO = (
+    "_s",
+    "_original_days",
+    "_derived_days",
+    "_renewal_days",
+    "_ppm",
+    "_retries",
+    "_misses",
+    "_readings",
+    "_attempts",
+    "_limit",
+    "_octets",
+    "_percent",
+)
 """Endings of options of which zero means "at once", "none" or "off"; periods and capacities are more than zero."""
 _MORE_THAN_ZERO = ("_period_s", "_interval_s", "_pitch_s", "_timeout_s", "_capacity", "_capacity_octets")
 

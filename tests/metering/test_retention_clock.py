@@ -17,6 +17,7 @@ from firmware.storage.writer import StorageWriter
 
 ClockAt = Callable[[datetime], Clock]
 EVENING = datetime(2026, 1, 5, 22, 30, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 1, 5, 23, tzinfo=UTC)
 OLD_S = int(datetime(2026, 1, 4, tzinfo=UTC).timestamp())
 GAP = "A004000020000000"
 
@@ -52,10 +53,9 @@ async def test_a_synchronisation_in_the_minute_after_midnight_does_not_put_delet
     memory, host, own, retention = desk(clock)
     retention.start()
     assert len(values.read(memory)) == 1
-    await clock.sleep(1800 + 45)
+    await clock.sleep((MIDNIGHT - clock.now()).total_seconds() + 45)
     own.step_to(own.now_us())
     await clock.sleep(60)
-    print(own.now(), own.known, retention._timer, retention._owed, host.told)
     retention.stop()
     assert values.read(memory) == []
     assert host.told == ["original_values_deleted"]
