@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import Field, model_validator
 from bench.expect import Condition, Outcome, expect
 from bench.quantity import Duration, text_of
 from bench.written import Written
+from devices.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -104,3 +106,28 @@ class ExpectingStep(Step):
         within = None if self.within is None else self.within.total_seconds()
         hold = None if self.hold is None else self.hold.total_seconds()
         return await expect(rig, self.condition(), within=within, hold=hold)
+
+
+def mistakes_of(make: Callable[[], object]) -> list[str]:
+    """What is wrong with the parameters of something that `make` makes, in words; empty: nothing."""
+    try:
+        make()
+    except UsageError as error:
+        return [f"{error.message} ({error.hint})" if error.hint else error.message]
+    except (TypeError, ValueError) as error:
+        return [str(error)]
+    return []
+
+
+def fault_sentence(who: str, what: str, parameters: Mapping[str, object], times: int | None) -> str:
+    """A fault of a meter in a sentence.
+
+    Args:
+        who: the meter, as a sentence begins with it.
+        what: what it does wrong.
+        parameters: how exactly.
+        times: how often, None: from now on.
+    """
+    details = ", ".join(f"{name} {value}" for name, value in parameters.items())
+    often = "" if times is None else f", {times} time{'' if times == 1 else 's'}"
+    return f"{who}: {what}{f' ({details})' if details else ''}{often}."

@@ -9,10 +9,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from bench.expect import Outcome
 from bench.quantity import TIME, parse
-from bench.steps.base import Step
+from bench.steps.base import Step, fault_sentence, mistakes_of
 from bench.steps.lmn import unknown_meter
 from bench.verdict import Verdict
-from devices.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -64,21 +63,15 @@ class MeterFaultStep(Step):
         problems = unknown_meter(self.meter, scenario)
         if problems or self.kind == "none":
             return problems
-        try:
-            if self.kind in SECURITY_FAULTS:
-                SecurityFaults().set(self.kind, self.times, **self.parameters)
-                if not scenario.given.meters[self.meter].secured:
-                    problems.append(f"meter {self.meter!r} is read in the clear: give it 'security: tls'")
-            elif self.kind in FAULTS:
-                make_fault(self.kind, self.times, **self.parameters)
-            else:
-                known = ", ".join((*FAULTS, *SECURITY_FAULTS))
-                problems.append(f"there is no fault {self.kind!r} of a meter; there are {known}, and none")
-        except UsageError as error:
-            problems.append(f"{error.message} ({error.hint})" if error.hint else error.message)
-        except (TypeError, ValueError) as error:
-            problems.append(str(error))
-        return problems
+        if self.kind in SECURITY_FAULTS:
+            problems = mistakes_of(lambda: SecurityFaults().set(self.kind, self.times, **self.parameters))
+            if not problems and not scenario.given.meters[self.meter].secured:
+                problems = [f"meter {self.meter!r} is read in the clear: give it 'security: tls'"]
+            return problems
+        if self.kind in FAULTS:
+            return mistakes_of(lambda: make_fault(self.kind, self.times, **self.parameters))
+        known = ", ".join((*FAULTS, *SECURITY_FAULTS))
+        return [f"there is no fault {self.kind!r} of a meter; there are {known}, and none"]
 
     def sentence(self) -> str:
         from devices.meters.security_faults import SECURITY_FAULTS
@@ -87,9 +80,7 @@ class MeterFaultStep(Step):
         if self.kind == "none":
             return f"From now on meter {self.meter} behaves as it should."
         what = FAULTS[self.kind].sentence if self.kind in FAULTS else SECURITY_FAULTS.get(self.kind, self.kind)
-        details = ", ".join(f"{name} {value}" for name, value in (self.model_extra or {}).items())
-        often = "" if self.times is None else f", {self.times} time{'' if self.times == 1 else 's'}"
-        return f"Meter {self.meter}: {what}{f' ({details})' if details else ''}{often}."
+        return fault_sentence(f"Meter {self.meter}", what, self.model_extra or {}, self.times)
 
     async def run(self, rig: Rig) -> Outcome:
         from devices.meters.security_faults import SECURITY_FAULTS

@@ -11,10 +11,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth, expect
 from bench.quantity import TIME, Share, parse
-from bench.steps.base import ExpectingStep, Step
+from bench.steps.base import ExpectingStep, Step, fault_sentence, mistakes_of
 from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
-from devices.errors import UsageError
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -261,13 +260,7 @@ class RadioFaultStep(Step):
             return problems
         if self.kind not in FAULTS:
             return [f"there is no fault {self.kind!r} of a radio meter; there are {', '.join(FAULTS)}, and none"]
-        try:
-            make_fault(self.kind, self.times, **self.parameters)
-        except UsageError as error:
-            problems.append(f"{error.message} ({error.hint})" if error.hint else error.message)
-        except (TypeError, ValueError) as error:
-            problems.append(str(error))
-        return problems
+        return mistakes_of(lambda: make_fault(self.kind, self.times, **self.parameters))
 
     def sentence(self) -> str:
         from devices.meters.radio.faults import FAULTS
@@ -275,9 +268,7 @@ class RadioFaultStep(Step):
         if self.kind == "none":
             return f"From now on radio meter {self.meter} behaves as it should."
         what = FAULTS[self.kind].sentence if self.kind in FAULTS else self.kind
-        details = ", ".join(f"{name} {value}" for name, value in (self.model_extra or {}).items())
-        often = "" if self.times is None else f", {self.times} time{'' if self.times == 1 else 's'}"
-        return f"Radio meter {self.meter}: {what}{f' ({details})' if details else ''}{often}."
+        return fault_sentence(f"Radio meter {self.meter}", what, self.model_extra or {}, self.times)
 
     async def run(self, rig: Rig) -> Outcome:
         meter = rig.radio_meter(self.meter)
