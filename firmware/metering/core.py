@@ -73,6 +73,7 @@ class MeteringCore:
         self.radio_registration = RadioRegistration(own, memory, self.lists, options, control)
         self.sampling = Sampling(own, self.evaluation, self.lists, control, read, self._wired, spawn)
         self.retention = Retention(own, memory, writer, options, control)
+        self.retention.on_sweep = self.lists.tidy
         self.room = StorageRoom(unit, control, writer)
 
     def start(self) -> None:

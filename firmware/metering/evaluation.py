@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from firmware.metering import values
 from firmware.metering.derived import STORED, DerivedEntry
@@ -33,15 +33,6 @@ LOAD_PROFILE: Final = 7
 
 
 @dataclass(slots=True)
-class _Running:
-    """A use case, the registers it takes by meter, and how many readings it saw since its state was stored."""
-
-    case: UseCase
-    sources: dict[str, tuple[Source, ...]]
-    unstored: int = 0
-
-
-@dataclass(slots=True)
 class Outcome:
     """What follows from a batch of readings.
 
@@ -58,6 +49,64 @@ class Outcome:
     deliveries: list[tuple[Delivery, EvaluationProfile]] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     deleted: list[tuple[EvaluationProfile, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A use case at work.
+
+    Attributes:
+        case: the use case.
+        sources: its registers by meter.
+        captured: when the readings of the instants that are not decided yet were captured, the last for each.
+        unstored: readings that it saw since its state was stored.
+    """
+
+    case: UseCase
+    sources: dict[str, tuple[Source, ...]]
+    captured: dict[int, int] = field(default_factory=dict)
+    unstored: int = 0
+
+    def take(self, reading: Reading, outcome: Outcome) -> bool:
+        """Give it a reading and add what follows to `outcome`; returns whether any of that is to be kept or told."""
+        self.unstored += 1
+        if reading.capture_us is not None:
+            self.captured[reading.grid_s] = max(reading.capture_us, self.captured.get(reading.grid_s, 0))
+        kept = False
+        for point in points(reading, self.sources[reading.meter]):
+            outputs = self.case.take(point)
+            if outputs and self.sort(outputs, outcome):
+                kept = True
+        decided_s = self.case.decided_s
+        for at_s in [one for one in self.captured if one <= decided_s]:
+            del self.captured[at_s]
+        return kept
+
+    def sort(self, outputs: list[Output], outcome: Outcome) -> bool:
+        """Add outputs to what has to be done with them; returns whether any is to be kept or told.
+
+        Entries of the load profile are the original readings, so they are not.
+        """
+        profile = self.case.profile
+        places: dict[int, int] = {}
+        kept = False
+        for one in outputs:
+            if isinstance(one, Derived):
+                if one.kind not in STORED or profile.use_case == LOAD_PROFILE:
+                    continue
+                place = places[one.at_s] = places.get(one.at_s, -1) + 1
+                capture_us = None if one.amount is None else self.captured.get(one.at_s)
+                outcome.derived.append(DerivedEntry(profile.name, place, one, capture_us))
+            elif isinstance(one, Event):
+                outcome.events.append((one, profile))
+            elif isinstance(one, Delivery):
+                outcome.deliveries.append((one, profile))
+            elif isinstance(one, Deletion):
+                outcome.deleted.append((profile, one.before_s))
+                sql = "DELETE FROM derived WHERE profile = ? AND at_s < ?"
+                outcome.statements.append((sql, (profile.name, one.before_s)))
+            kept = True
+        return kept
 
 
 class Evaluation:
@@ -91,8 +140,7 @@ class Evaluation:
         Raises:
             TariffError: the profile makes no sense, or its use case is not offered.
         """
-        rows = self._memory.query("SELECT state FROM evaluation WHERE profile = ?", (profile.name,))
-        case = use_case(profile, json.loads(rows[0][0]) if rows else None)
+        case = use_case(profile, self._stored_state(profile.name))
         sources: dict[str, tuple[Source, ...]] = {}
         for source in case.profile.sources:
             sources[source.meter] = (*sources.get(source.meter, ()), source)
@@ -100,7 +148,7 @@ class Evaluation:
         self._arrange()
         if isinstance(case, Measured):
             outcome = Outcome()
-            if _sort(case, case.skip_to(now_s), {}, outcome):
+            if running.sort(case.skip_to(now_s), outcome):
                 outcome.statements.append(_state(running))
             return outcome
         return self._replay(running)
@@ -120,7 +168,7 @@ class Evaluation:
         """
         outcome = Outcome()
         running = self._running[name]
-        _sort(running.case, running.case.end_at(end_s), {}, outcome)
+        running.sort(running.case.end_at(end_s), outcome)
         outcome.statements.append(_state(running))
         return outcome
 
@@ -133,48 +181,44 @@ class Evaluation:
         """
         outcome = Outcome()
         stale: dict[str, _Running] = {}
-        captured: dict[int, int] = {}
         for reading in readings:
-            if reading.capture_us is not None:
-                captured[reading.grid_s] = max(reading.capture_us, captured.get(reading.grid_s, 0))
             for running in self._by_meter.get(reading.meter, ()):
                 case = running.case
                 if case.ended or sampled != (case.profile.use_case in MEASURED):
                     continue
-                running.unstored += 1
-                kept = False
-                for point in points(reading, running.sources[reading.meter]):
-                    outputs = case.take(point)
-                    if outputs and _sort(case, outputs, captured, outcome):
-                        kept = True
-                if kept or running.unstored >= REPLAY_MOST:
+                if running.take(reading, outcome) or running.unstored >= REPLAY_MOST:
                     stale[case.profile.name] = running
         outcome.statements += [_state(one) for one in stale.values()]
         return outcome
 
-    def advance(self, until_s: int) -> Outcome:
-        """Nothing for an instant up to and with `until_s` will come any more."""
+    def tidy(self, now_s: int) -> Outcome:
+        """What use cases that have ended still have to delete: daily values grow too old after the end as well."""
         outcome = Outcome()
         for running in self._running.values():
-            case = running.case
-            before_s = case.decided_s
-            outputs = case.advance(until_s)
-            _sort(case, outputs, {}, outcome)
-            if outputs or case.decided_s != before_s:
+            if running.case.ended and running.sort(running.case.advance(now_s), outcome):
                 outcome.statements.append(_state(running))
         return outcome
 
+    def held_before(self, profile: str, at_s: int) -> int:
+        """How many derived entries of a profile are stored from before an instant."""
+        sql = "SELECT COUNT(*) FROM derived WHERE profile = ? AND at_s < ?"
+        return int(self._memory.query(sql, (profile, at_s))[0][0])
+
+    def _stored_state(self, name: str) -> Any:
+        """None when there is none, or one that does not fit its digest: the readings make up for it."""
+        rows = self._memory.query("SELECT state, digest FROM evaluation WHERE profile = ?", (name,))
+        return json.loads(rows[0][0]) if rows and _digest(name, rows[0][0]) == rows[0][1] else None
+
     def _replay(self, running: _Running) -> Outcome:
         """Give a use case the stored readings that it has not seen, or saw after its state was stored."""
-        case, outcome = running.case, Outcome()
-        kept = False
-        since_s = case.decided_s + 1
-        for meter, sources in running.sources.items():
-            for reading in values.read(self._memory, meter, since_s):
-                running.unstored += 1
-                for point in points(reading, sources):
-                    kept = _sort(case, case.take(point), {}, outcome) or kept
-        if kept:
+        outcome = Outcome()
+        since_s = running.case.decided_s + 1
+        kept = [
+            running.take(reading, outcome)
+            for meter in running.sources
+            for reading in values.read(self._memory, meter, since_s)
+        ]
+        if any(kept):
             outcome.statements.append(_state(running))
         return outcome
 
@@ -185,41 +229,18 @@ class Evaluation:
                 self._by_meter.setdefault(meter, []).append(running)
 
 
-def _sort(case: UseCase, outputs: list[Output], captured: dict[int, int], outcome: Outcome) -> bool:
-    """Add outputs to what has to be done with them; returns whether any is to be kept or told.
-
-    Entries of the load profile are the original readings, so they are not.
-    """
-    profile = case.profile
-    places: dict[int, int] = {}
-    kept = False
-    for one in outputs:
-        if isinstance(one, Derived):
-            if one.kind not in STORED or profile.use_case == LOAD_PROFILE:
-                continue
-            place = places[one.at_s] = places.get(one.at_s, -1) + 1
-            capture_us = None if one.amount is None else captured.get(one.at_s, one.at_s * 1_000_000)
-            outcome.derived.append(DerivedEntry(profile.name, place, one, capture_us))
-        elif isinstance(one, Event):
-            outcome.events.append((one, profile))
-        elif isinstance(one, Delivery):
-            outcome.deliveries.append((one, profile))
-        elif isinstance(one, Deletion):
-            outcome.deleted.append((profile, one.before_s))
-            sql = "DELETE FROM derived WHERE profile = ? AND at_s < ?"
-            outcome.statements.append((sql, (profile.name, one.before_s)))
-        kept = True
-    return kept
-
-
 def _state(running: _Running) -> Statement:
     running.unstored = 0
     text = _COMPACT(running.case.state())
     name = running.case.profile.name
-    return ("INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?)", (name, text, digest(f"{name}={text}".encode())))
+    return ("INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?)", (name, text, _digest(name, text)))
+
+
+def _digest(name: str, text: str) -> bytes:
+    return digest(f"{name}={text}".encode())
 
 
 def broken_states(memory: NonVolatileMemory) -> list[str]:
     """Profiles whose stored state does not fit its digest."""
     rows = memory.query("SELECT profile, state, digest FROM evaluation ORDER BY profile")
-    return [name for name, text, stored in rows if digest(f"{name}={text}".encode()) != stored]
+    return [name for name, text, stored in rows if _digest(name, text) != stored]

@@ -72,9 +72,9 @@ class ValueLists:
         """Wait until what is signed is stored. Raises PowerLost when mains fails before that."""
         await self._writer.flush()
 
-    def advance(self, until_s: int) -> None:
-        """Nothing for an instant up to and with `until_s` will come any more."""
-        self._finish((), self.evaluation.advance(until_s))
+    def tidy(self, now_s: int) -> None:
+        """Delete what use cases that have ended must not keep any longer."""
+        self._finish((), self.evaluation.tidy(now_s))
 
     def end_at(self, profile: str, end_s: int | None) -> None:
         """The validity of a profile ends at another instant, None: it is open; errors as `Evaluation.end_at`."""
@@ -106,6 +106,8 @@ class ValueLists:
         octets = sum(
             values.READING_OCTETS + values.VALUE_OCTETS * size for size in sizes
         ) + values.DERIVED_OCTETS * len(outcome.derived)
+        gone = sum(self.evaluation.held_before(profile.name, before_s) for profile, before_s in outcome.deleted)
+        octets -= values.DERIVED_OCTETS * gone
         if octets:
             self._listener.stored(octets)
         for delivery, profile in outcome.deliveries:

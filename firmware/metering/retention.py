@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from firmware.config import Options
@@ -52,6 +53,8 @@ class Retention:
         self._listener = listener
         self._timer: asyncio.TimerHandle | None = None
         self._owed = False
+        self.on_sweep: Callable[[int], None] = lambda now_s: None
+        """Called with each sweep, seconds since 1970: whoever keeps values for a time of his own deletes as well."""
 
     def start(self) -> None:
         """Delete what is too old by now, then daily."""
@@ -78,6 +81,7 @@ class Retention:
                 self._originals(now_s - round(self._options.retention_original_days * _DAY_S))
             if self._options.retention_derived_days > 0:
                 self._derived(now_s - round(self._options.retention_derived_days * _DAY_S))
+            self.on_sweep(now_s)
 
     def catch_up(self) -> None:
         """Delete what was due while the time was unknown or the state forbade it."""

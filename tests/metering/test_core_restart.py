@@ -78,3 +78,25 @@ async def test_each_derived_entry_stands_there_once_and_in_order(clock_at: Clock
     switches = [one for one in found if one.profile == profile(2).name and one.derived.register == "1-0:1.8.1*255"]
     amounts = [one.derived.amount.value for one in switches if one.derived.amount is not None]
     assert amounts == sorted(amounts)
+
+
+async def test_a_state_that_does_not_fit_its_digest_is_made_up_for_by_the_readings(clock_at: ClockAt) -> None:
+    memory = NonVolatileMemory()
+    core = await run_core(clock_at, memory, 1, profile(1))
+    damaged = copy_of(memory)
+    damaged.commit([("UPDATE evaluation SET state = ?", ('{"use_case":1',))])
+    again = await run_core(clock_at, damaged, 0, profile(1), since=BEGIN + timedelta(days=1, seconds=450))
+    case, restored = (one.evaluation.case(profile(1).name) for one in (core, again))
+    assert case is not None
+    assert restored is not None
+    assert restored.state() == case.state()
+    assert same(memory, damaged, "derived")
+
+
+async def test_a_late_profile_signs_the_times_at_which_its_readings_were_captured(clock_at: ClockAt) -> None:
+    """A profile that is put in force behind its first reading takes it from the list, with its time of capture."""
+    late = NonVolatileMemory()
+    await run_core(clock_at, late, 0.1)
+    late.commit([("UPDATE reading SET capture_us = capture_us + 1000000", ())])  # as if reading took a second
+    await run_core(clock_at, late, 0, profile(1), since=BEGIN + timedelta(seconds=8640 + 900))
+    assert derived.read(late)[0].capture_us == values.read(late, METER)[0].capture_us

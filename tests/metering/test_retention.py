@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
-from core_parts import BEGIN_S, METER, profile, run_core
+from core_parts import BEGIN, BEGIN_S, METER, profile, run_core
 
 from devices.clock import Clock
 from firmware.metering import derived, values
@@ -39,7 +39,8 @@ async def test_without_a_limit_or_before_it_nothing_goes(clock_at: ClockAt, days
 
 async def test_daily_values_live_42_days_and_the_bills_longer(clock_at: ClockAt) -> None:
     memory = NonVolatileMemory()
-    await run_core(clock_at, memory, 50.1, profile(6, 60), profile(1, 60), registration_period_s=3600)
+    core = await run_core(clock_at, memory, 50.1, profile(6, 60), profile(1, 60), registration_period_s=3600)
+    assert core.used_octets == values.used_octets(memory)
     daily = [one.derived.at_s for one in derived.read(memory, profile(6, 60).name) if str(one.derived.kind) == "daily"]
     assert len(daily) == 43
     assert daily[-1] - daily[0] == 42 * 86_400
@@ -51,3 +52,13 @@ async def test_derived_values_go_after_their_time_and_it_is_told(clock_at: Clock
     await run_core(clock_at, memory, 4.1, profile(2), retention_derived_days=1.0, registration_period_s=3600)
     oldest = derived.read(memory)[0].derived.at_s
     assert oldest >= BEGIN_S + 3 * 86_400
+
+
+async def test_daily_values_grow_too_old_after_the_end_of_their_profile_as_well(clock_at: ClockAt) -> None:
+    memory = NonVolatileMemory()
+    await run_core(clock_at, memory, 46.1, profile(6, 5), registration_period_s=3600)
+    found = [one.derived.at_s for one in derived.read(memory, profile(6, 5).name)]
+    assert found
+    assert min(found) >= BEGIN_S + (46 - 42) * 86_400
+    await run_core(clock_at, memory, 2.1, profile(6, 5), since=BEGIN + timedelta(days=47), registration_period_s=3600)
+    assert derived.read(memory, profile(6, 5).name) == []
