@@ -8,8 +8,10 @@ import json
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -25,6 +27,7 @@ from devices import gateway_types
 from devices.clock import run
 from devices.errors import UsageError
 from devices.protocols.trudi.export import read_export
+from devices.protocols.trudi.received import check as check_rules
 from firmware.config import Options
 from firmware.logs.book import LogBook, LogEntry
 from firmware.metering.contracts import Contract, contract_statement, contracts
@@ -215,11 +218,21 @@ def test_reading_a_memory_leaves_it_as_it_is(data: Path, tmp_path: Path) -> None
         (["--contract", "C", "--to", "2026-01-01T00:00:00"], "--to: '2026-01-01T00:00:00' is no instant"),
         (["--contract", "C", "--json"], "--json tells what was written, which needs a file"),
         (["--contract", "C", "--usage-point", "x" * 257], "usagePointId: it has 257 characters, at most 256"),
+        (
+            ["--contract", "C", "--usage-point", " "],
+            "argument --usage-point: it is empty (left away, the contract's is",
+        ),
+        (["--contract", "C", "--supplier", ""], "argument --supplier: it is empty"),
+        (["--contract", "C", "--tariff="], "argument --tariff: it is empty"),
         (["--contract", "C", "--out", "no/such/folder/values.xml"], "cannot be written: No such file or directory"),
     ],
 )
 def test_refusals_are_one_line(data: Path, words: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert export(data, *[f"taf7-{FIRST.lower()}" if word == "C" else word for word in words]) == 2
+    try:
+        code = export(data, *[f"taf7-{FIRST.lower()}" if word == "C" else word for word in words])
+    except SystemExit as ended:
+        code = ended.code  # type: ignore[assignment]
+    assert code == 2
     told = capsys.readouterr()
     assert text in told.err
     assert told.err.count("\n") == 1
@@ -240,6 +253,43 @@ def test_what_is_no_memory_of_a_gateway_is_told(tmp_path: Path, capsys: pytest.C
     assert "is no memory of a gateway" in refused()
     (tmp_path / "gateway" / "memory.sqlite").write_bytes(b"")
     assert "is no memory of a gateway" in refused()
+
+
+@pytest.mark.parametrize("taf", [1, 2, 6, 7])
+def test_what_is_exported_keeps_the_rules_that_the_tariff_command_checks(data: Path, tmp_path: Path, taf: int) -> None:
+    assert check_rules(read_export(exported(data, f"taf{taf}-{FIRST.lower()}", tmp_path).read_bytes())) == ()
+
+
+@pytest.mark.parametrize(
+    ("sql", "tafs"),
+    [
+        ("UPDATE entry SET value = value + 1 WHERE meter = ? AND grid_s = (SELECT MAX(grid_s) FROM entry)", {1, 2, 7}),
+        ("UPDATE entry SET scaler = 0 WHERE meter = ?", {1, 2, 7}),
+        ("UPDATE reading SET capture_us = capture_us + 1000000 WHERE meter = ? AND grid_s % 86400 = 0", {1, 2, 7}),
+        ("UPDATE reading SET status = 'A008000020000000' WHERE meter = ? AND grid_s % 86400 = 0", {1, 2, 7}),
+        ("UPDATE derived SET value = value + 1 WHERE profile LIKE 'taf6-' || lower(?)", {6}),
+        ("UPDATE derived SET signature = x'' WHERE profile LIKE 'taf2-' || lower(?)", {2}),
+    ],
+)
+def test_a_value_that_does_not_fit_its_signature_is_not_exported(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str, tafs: set[int]
+) -> None:
+    bent, out = tmp_path / "bent", tmp_path / "values.xml"
+    shutil.copytree(data, bent)
+    with closing(sqlite3.connect(bent / "memory.sqlite")) as memory:
+        assert memory.execute(sql, (FIRST,)).rowcount > 0
+        memory.commit()
+    for taf in (1, 2, 6, 7):
+        contract = ["--contract", f"taf{taf}-{FIRST.lower()}"]
+        code, misfit = export(bent, *contract, "--out", str(out)), taf in tafs
+        told = capsys.readouterr()
+        assert (code, out.exists()) == (int(misfit), not misfit), taf
+        if misfit:
+            assert "nothing is exported: the signature of a stored value does not fit: 0100010" in told.err
+            assert told.err.count("\n") == 1
+            assert export(bent, *contract) == 1
+            assert capsys.readouterr().out == ""
+        out.unlink(missing_ok=True)
 
 
 def test_a_refused_export_leaves_an_older_file_alone(data: Path, tmp_path: Path) -> None:

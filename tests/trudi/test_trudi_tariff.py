@@ -66,7 +66,7 @@ def test_switches_are_at_local_time_on_days_of_23_and_25_hours(day: tuple[int, i
     begin = local(*day)
     end = begin + timedelta(days=1)
     seconds = int((end.astimezone(UTC) - begin.astimezone(UTC)).total_seconds())
-    tariff = supplier(begin, 1, seconds=max(seconds, 86_400))
+    tariff = supplier(begin, 1, seconds=seconds)
     assert list(registers(quarters(begin, end), tariff).values()) == wanted
 
 

@@ -27,20 +27,35 @@ def reading(at: datetime, value: int, status: str = "<statusPTB>0</statusPTB>", 
     )
 
 
-def value_list(readings: Iterable[str], obis: str = "0100010800ff", meter: str = "0A01454D480000519725") -> str:
-    """One MeterReading of original values."""
+def value_list(
+    readings: Iterable[str],
+    obis: str = "0100010800ff",
+    meter: str = "0A01454D480000519725",
+    *,
+    begin: str = "2026-01-01T00:00:00+01:00",
+    seconds: int = 86_400,
+    unit: int = 72,
+    scaler: int = 0,
+    multiplier: int = 0,
+    name: str = "",
+) -> str:
+    """One MeterReading of original values in one block."""
     return (
         f"<MeterReading><Meter><meterId>{meter}</meterId></Meter><meterReadingId>{obis}.{meter}.DE1</meterReadingId>"
-        "<ReadingType><espi:powerOfTenMultiplier>0</espi:powerOfTenMultiplier><espi:uom>72</espi:uom>"
-        f"<scaler>0</scaler><obisCode>{obis}</obisCode><qualifiedLogicalName>{obis}.{meter}.sm</qualifiedLogicalName>"
-        "</ReadingType><IntervalBlock><interval><duration>86400</duration><start>2026-01-01T00:00:00+01:00</start>"
-        f"</interval>{''.join(readings)}</IntervalBlock></MeterReading>"
+        f"<ReadingType><espi:powerOfTenMultiplier>{multiplier}</espi:powerOfTenMultiplier><espi:uom>{unit}</espi:uom>"
+        f"<scaler>{scaler}</scaler><obisCode>{obis}</obisCode>"
+        f"<qualifiedLogicalName>{name or f'{obis}.{meter}.sm'}</qualifiedLogicalName></ReadingType>"
+        f"<IntervalBlock><interval><duration>{seconds}</duration><start>{begin}</start></interval>"
+        f"{''.join(readings)}</IntervalBlock></MeterReading>"
     )
 
 
-def export(*lists: str) -> bytes:
-    """A gateway's export."""
+def export(*lists: str, certificate: bytes = b"") -> bytes:
+    """A gateway's export; `certificate`: DER, none without one."""
     head = HEAD.format(customer="<Customer><customerId>c</customerId></Customer>", cert="<certId>1</certId>")
+    if certificate:
+        whole = f"<Certificate><certId>1</certId><certType>1</certType><certContent>{certificate.hex()}</certContent>"
+        head = head.replace("<tariffName>", f"{whole}</Certificate><tariffName>")
     return (head + "".join(lists) + TAIL).encode()
 
 
