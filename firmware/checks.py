@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from firmware.metering.derived import broken as broken_derived
 from firmware.metering.evaluation import broken_states
+from firmware.metering.outbox import broken_deliveries
 from firmware.metering.values import broken_readings
 from firmware.own_clock import OwnClock
 from firmware.storage.memory import NonVolatileMemory, digest
@@ -92,7 +93,7 @@ def readings_check(unit: Unit) -> Finding | None:
 
 
 def derived_check(unit: Unit) -> Finding | None:
-    """The latest derived values, and what the use cases know, fit their digests."""
+    """The latest derived values, what the use cases know, and what waits to be sent, fit their digests."""
     broken = broken_derived(unit.memory, unit.options.integrity_check_readings)
     if broken:
         profile, at_s = broken[0]
@@ -100,6 +101,9 @@ def derived_check(unit: Unit) -> Finding | None:
     states = broken_states(unit.memory)
     if states:
         return Finding(STORAGE, f"state of the evaluation profile {states[0]} does not fit its digest")
+    waiting = broken_deliveries(unit.memory)
+    if waiting:
+        return Finding(STORAGE, f"a delivery of {waiting[0]} that waits does not fit its digest")
     return None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from firmware.fault_codes import CAUSE_CODES
 from firmware.logs.journal import Journal
+from firmware.metering.mark_history import MarkHistory
 from firmware.metering.status_word import GatewayBit
 from firmware.own_clock import OwnClock
 from firmware.security.module import SecurityModule
@@ -29,9 +30,10 @@ class Control:
         unit: the hardware.
         own: the gateway's clock.
         writer: how settings and entries are stored.
+        off_us: when the run before ended, microseconds since 1970, None: not known.
     """
 
-    def __init__(self, unit: Unit, own: OwnClock, writer: StorageWriter) -> None:
+    def __init__(self, unit: Unit, own: OwnClock, writer: StorageWriter, off_us: int | None = None) -> None:
         self.unit = unit
         self.writer = writer
         self.time: TimeKeeper | None = None
@@ -56,6 +58,7 @@ class Control:
         self.storage_low = False
         self.time_tolerance_s = 27.0
         """How far clocks may be apart (set by the session)."""
+        self._marked = MarkHistory(unit.memory, writer, own, off_us)
         self._kept: dict[str, dict[str, Any]] = unit.memory.setting(KEPT, {})
         self._doubted = unit.memory.setting(DOUBT) is not None
 
@@ -67,13 +70,16 @@ class Control:
 
     def cause(self, name: str, /, *, via: str = "runtime", **parameters: Any) -> bool:
         """A cause of an operating state has come up; returns whether the product reacts to it."""
-        return self.states.begin(name, parameters, via)
+        reacts = self.states.begin(name, parameters, via)
+        self.marks()
+        return reacts
 
     def cleared(self, name: str, /, *, by_administrator: bool = False) -> bool:
         """A cause is gone; returns whether that was possible."""
         gone = self.states.end(name, by_administrator=by_administrator)
         if gone:
             self._keep()
+            self.marks()
         return gone
 
     def synchronised(self, at_us: int) -> None:
@@ -108,15 +114,21 @@ class Control:
         return self.states.effects.capture
 
     def marks(self) -> frozenset[GatewayBit]:
-        """Gateway bits that every value of this moment carries."""
+        """Gateway bits that every value of this moment carries; remembered for entries that are made later."""
         bits = set()
         if self.time is not None and not self.time.valid:
             bits.add(GatewayBit.TIME_INVALID)
         if not self.states.effects_without(TIME_CAUSES).capture:
             bits.add(GatewayBit.FATAL)
-        if self.storage_low or (self.time is not None and self.time.holdover):
+        if self.storage_low or self.journal.low or (self.time is not None and self.time.holdover):
             bits.add(GatewayBit.WARNING)
-        return frozenset(bits)
+        marks = frozenset(bits)
+        self._marked.note(marks)
+        return marks
+
+    def marks_at(self, at_s: int) -> frozenset[GatewayBit]:
+        """The marks of an instant that is over, seconds since 1970; none while the firmware did not run."""
+        return self._marked.at(at_s * 1_000_000)
 
     def restore(self) -> None:
         """Causes that outlive a restart come up again."""

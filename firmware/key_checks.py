@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from devices.errors import UsageError
 from firmware.checks import Finding
 from firmware.metering import derived, values
+from firmware.metering.outbox import broken_sent
 from firmware.security.certificates import certificate, chain
 from firmware.security.module import GW_WAN_SIG, SecurityModule, verify
 from firmware.unit import Unit
@@ -59,11 +60,14 @@ def certificate_check(unit: Unit) -> Finding | None:
 
 
 def value_signatures_check(unit: Unit, limit: int) -> Finding | None:
-    """The latest `limit` original and derived values have signatures that verify with the certified key."""
+    """The latest `limit` original, derived and sent values have signatures that verify with the certified key."""
     certified = _certified(unit)
     if certified is None or limit <= 0:
         return None
     broken = _broken_value(unit, certified, limit) or _broken_derived(unit, certified, limit)
+    if broken is None:
+        number = broken_sent(unit.memory, limit, lambda octets, signature: verify(certified, octets, signature))
+        broken = None if number is None else f"entry {number} of the sent list"
     return None if broken is None else Finding("storage_integrity", f"{broken} has no valid signature")
 
 

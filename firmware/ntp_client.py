@@ -64,30 +64,49 @@ class _Answers(asyncio.DatagramProtocol):
         """Nobody listens at the far end: the same as silence."""
 
 
+@dataclass(frozen=True)
+class TimeSource:
+    """A time server.
+
+    Attributes:
+        address: host and UDP port.
+        profile: name of the communication profile that names it.
+    """
+
+    address: tuple[str, int]
+    profile: str = "NTP"
+
+
 class NtpClient:
-    """Asks one time server.
+    """Asks one time server at a time, after a bad answer the next of them (assumed).
 
     Args:
         clock: true time, for patience.
         own: the gateway's clock, which time stamps.
-        server: host and UDP port.
+        server: host and UDP port of the first one, None: there is none yet.
         rng: makes the transmit time stamp of the request, which tells nothing (random is allowed).
         dates: declared range of believable dates.
         wait_s: longest wait for an answer, in seconds.
+
+    Attributes:
+        sources: the time servers, in the order in which they are tried.
+        asked: the one that was asked last, None: none was.
     """
 
     def __init__(
         self,
         clock: Clock,
         own: OwnClock,
-        server: tuple[str, int],
+        server: tuple[str, int] | None,
         rng: random.Random,
         dates: DateRange,
         wait_s: float,
     ) -> None:
         self._clock = clock
         self._own = own
-        self._server = server
+        self.sources: tuple[TimeSource, ...] = () if server is None else (TimeSource(server),)
+        self.asked: TimeSource | None = None
+        self._failed: TimeSource | None = None
         self._rng = rng
         self._dates = dates
         self._wait_s = wait_s
@@ -101,9 +120,23 @@ class NtpClient:
         Returns:
             The first good answer, else why the last one was refused.
         """
+        source = self.asked = self._next()
+        result = Refused("no_server") if source is None else await self._exchange(source.address, synced=synced)
+        self._failed = source if isinstance(result, Refused) else None
+        return result
+
+    def _next(self) -> TimeSource | None:
+        """The one that was asked last, unless it failed; then the one behind it."""
+        if not self.sources:
+            return None
+        if self._failed in self.sources:
+            return self.sources[(self.sources.index(self._failed) + 1) % len(self.sources)]
+        return self.asked if self.asked in self.sources else self.sources[0]
+
+    async def _exchange(self, server: tuple[str, int], *, synced: bool) -> Accepted | Refused:
         loop = asyncio.get_running_loop()
         try:
-            transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=self._server)
+            transport, answers = await loop.create_datagram_endpoint(_Answers, remote_addr=server)
         except OSError:
             return Refused("no_answer")
         try:

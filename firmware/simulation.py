@@ -43,10 +43,16 @@ class Simulated:
     Attributes:
         values: original and derived values, gaps included.
         signatures: made for them.
+        state: operating state at the end.
+        stopped_s: when metering stopped, seconds since 1970; None: it went on to the end.
+        logs: book -> share of its room that is taken, 0 to 1; of the fullest consumer log.
     """
 
     values: int
     signatures: int
+    state: str
+    stopped_s: int | None
+    logs: Mapping[str, float]
 
 
 class Simulation:
@@ -93,12 +99,15 @@ class Simulation:
         self._own = OwnClock(clock, 0.0, to_us(clock.now()))
         self._writer = StorageWriter(clock, memory, chosen.storage_write_time_s)
         self._control = Control(unit, self._own, self._writer)
+        self._control.on_state = self._state_changed
+        self._stopped_s: int | None = None
         security = SecurityModule(memory)
         self._ahead = SignAhead(security.sign, sign_ahead) if sign_ahead else None
         self._signer = self._ahead or SignAtOnce(security.sign)
         self._core = MeteringCore(
             unit, self._control, self._own, self._writer, security, self._signer, self._read, self._spawn
         )
+        self._core.registration.read_now = self._read_now
         for number in meters:
             self._core.registration.add(ActiveProfile(number, number.encode(), frozenset(), "consumer-1"))
         for profile in profiles:
@@ -136,7 +145,15 @@ class Simulation:
                 task.cancel()
             if self._ahead is not None:
                 self._ahead.close()
-        return Simulated(self._core.lists.made, self._signer.made)
+        logs: dict[str, float] = {}
+        for (name, _), book in self._control.journal.books.items():
+            logs[name] = max(logs.get(name, 0.0), book.count / book.capacity)
+        state = self._control.states.state
+        return Simulated(self._core.lists.made, self._signer.made, state, self._stopped_s, logs)
+
+    def _state_changed(self, old: str, new: str) -> None:
+        if self._stopped_s is None and not self._control.may_capture():
+            self._stopped_s = self._own.now_us() // 1_000_000
 
     async def _unless_failed(self, *awaited: asyncio.Future[Any]) -> None:
         """Wait for one of them. Raises what has failed meanwhile."""
@@ -150,6 +167,9 @@ class Simulation:
             self._failed.set_exception(error)
 
     async def _read(self, profile: ActiveProfile, left_s: float) -> tuple[Entry, ...]:
+        return self._read_now(profile, left_s)
+
+    def _read_now(self, profile: ActiveProfile, left_s: float) -> tuple[Entry, ...]:
         return tuple([Entry(*one) for one in self._meters[profile.meter](self._own.now_us())])
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -22,7 +22,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from devices.clock import Clock
-from firmware.ntp_client import Accepted, NtpClient, Refused
+from firmware.ntp_client import Accepted, NtpClient, Refused, TimeSource
 from firmware.own_clock import OwnClock, RealTimeClock, iso
 
 
@@ -78,6 +78,8 @@ class TimeListener(Protocol):
         """The clock was too far off, with what was told of it; to be kept over power cuts until it is synchronised."""
 
 
+_SHORTEST_POLL_S = 60.0
+"""Time servers are asked once a minute at most (wan-core 7.5)."""
 NOT_SYNCHRONISED = "sync_interval_exceeded"
 DEVIATION = "deviation_exceeded"
 UNKNOWN = "clock_reserve_exhausted"
@@ -92,7 +94,7 @@ class TimeKeeper:
         own: the clock that is kept.
         rtc: the buffered clock, set at every synchronisation.
         limits: see TimeLimits.
-        client: NTP client, None without a time server.
+        client: NTP client, None: the time is never asked for.
         listener: who is told.
         last_sync_us: last synchronisation known from before the start, None: never.
         doubt: what was told of a deviation after which there was no synchronisation yet, None: there was none.
@@ -122,6 +124,7 @@ class TimeKeeper:
         self._doubt = doubt
         self._overdue = False
         self._answering = True
+        self._other = asyncio.Event()
         self._timers: list[asyncio.TimerHandle] = []
 
     @property
@@ -171,14 +174,44 @@ class TimeKeeper:
         if self._client is None:
             return
         while True:
+            if not self._client.sources:
+                await self._other.wait()
+                self._other.clear()
+                continue
             result = await self._client.ask(synced=self.synced)
             if isinstance(result, Accepted):
                 self._answering = True
                 self._synchronise(result)
             else:
                 self._failed(result)
-            pause = self._limits.poll_s if self.state is TimeState.SYNCED else self._limits.retry_s
-            await self._clock.sleep(max(pause, 60.0))
+            another = isinstance(result, Refused) and len(self._client.sources) > 1
+            settled = self.state is TimeState.SYNCED and not another
+            pause = self._limits.poll_s if settled else self._limits.retry_s
+            await self._pause(max(pause, _SHORTEST_POLL_S))
+
+    def ask(self, sources: tuple[TimeSource, ...]) -> None:
+        """The time comes from these servers from now on; asked as soon as another request is allowed."""
+        if self._client is not None and sources != self._client.sources:
+            self._client.sources = sources
+            self._other.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait so long, or a minute when there are other time servers now."""
+        earliest_s = self._clock.seconds() + _SHORTEST_POLL_S
+        try:
+            async with asyncio.timeout(seconds):
+                await self._other.wait()
+        except TimeoutError:
+            return
+        self._other.clear()
+        self._answering = True
+        await self._clock.sleep_until(earliest_s)
+
+    @property
+    def _profile(self) -> str:
+        """Communication profile of the time server that was asked last."""
+        asked = None if self._client is None else self._client.asked
+        return "" if asked is None else asked.profile
 
     def _age_s(self) -> float:
         if self._last_sync_us is None:
@@ -187,7 +220,7 @@ class TimeKeeper:
 
     def _failed(self, result: Refused) -> None:
         if self._answering:
-            self._tell.event("time_server_silent", profile="NTP", reason=result.reason)
+            self._tell.event("time_server_silent", profile=self._profile, reason=result.reason)
         self._answering = False
 
     def _synchronise(self, answer: Accepted) -> None:
@@ -198,7 +231,7 @@ class TimeKeeper:
         self._own.known = True
         self._rtc.set(self._own.now_us())
         told: dict[str, Any] = {
-            "profile": "NTP",
+            "profile": self._profile,
             "new_time": iso(self._own.now_us()),
             "old_time": iso(before_us),
             "deviation_ms": round(answer.offset_us / 1000),

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
+import signal
+import sqlite3
 import sys
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from bench.emulation import LongRun, bare_signatures, simulate_core
+from bench.store import FolderLock
 from devices import gateway_types
 from devices.clock import run, wall_seconds
-from devices.errors import UsageError
+from devices.errors import BenchError, UsageError
+from devices.gateway_types.model import GatewayType
 
 _SPAN: Final = re.compile(r"(\d{1,4})(h|d|mo|y)")
+EARLIEST: Final = date(2020, 1, 1)
+LATEST: Final = date(2099, 12, 31)
+"""Outside of these days a gateway believes no time (`ntp_earliest`, `ntp_latest` of its options)."""
 MEMORY_FILE: Final = "memory.sqlite"
 """The gateway's memory in the folder of a simulation."""
+STOPPED: Final = "metering_stopped"
+"""Figure that is there only when metering stopped before the end: when, UTC."""
 _LOCAL: Final = ZoneInfo("Europe/Berlin")
 _ENERGY: Final = "1-0:1.8.0*255"
 _WATT_HOUR: Final = 30
@@ -36,12 +47,23 @@ def span_end(text: str, start: date) -> date:
     """The day on which a span such as ``40d``, ``15mo`` or ``1y`` from `start` is over.
 
     Raises:
-        UsageError: another text, or nothing at all.
+        UsageError: another text, nothing at all, or a span in which no gateway has a time.
     """
     match = _SPAN.fullmatch(text)
     if match is None or not int(match[1]):
         raise UsageError(f"--span: {text!r} is no span of time", hint="for example 40d, 15mo or 1y")
-    count, unit = int(match[1]), match[2]
+    if start < EARLIEST:
+        raise UsageError(f"--start: a gateway has no time before {EARLIEST}")
+    try:
+        end = _end(int(match[1]), match[2], text, start)
+    except (ValueError, OverflowError):
+        end = date.max
+    if end > LATEST:
+        raise UsageError(f"--span: a gateway has no time after {LATEST}")
+    return end
+
+
+def _end(count: int, unit: str, text: str, start: date) -> date:
     if unit == "h":
         raise UsageError(f"--span: {text!r} is no whole number of days", hint="for example 1d")
     if unit == "d":
@@ -64,7 +86,7 @@ def simulate(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Run, print the figures; 0 when it went well.
+    """Run, print the figures; 0 when it went well, 1 when metering stopped before the end.
 
     Raises:
         UsageError: what was asked for makes no sense, or `out` holds a simulation already.
@@ -72,13 +94,57 @@ def simulate(
     product = gateway_types.load(gateway)
     end = span_end(span, start)
     memory = out / MEMORY_FILE
-    if memory.exists():
-        raise UsageError(f"{memory} exists already", hint="name a new folder, or remove the old simulation")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out: {out} cannot be made: {error.strerror}") from error
-    unfinished = out / f"{MEMORY_FILE}.part"
+    lock = FolderLock(out)
+    try:
+        if memory.exists():
+            raise UsageError(f"{memory} exists already", hint="name a new folder, or remove the old simulation")
+        with _ended_by_signal():
+            figures = _simulated(product, meters, start, end, tafs, seed, sign_ahead, memory)
+    finally:
+        lock.release()
+    if as_json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+    else:
+        for name, value in figures.items():
+            sys.stdout.write(f"{name:>23}  {value}\n")
+    stopped = figures.get(STOPPED)
+    if stopped is None:
+        return 0
+    sys.stderr.write(f"metering stopped on {stopped}; why is told by: smgw-bench logs export --data {out}\n")
+    return 1
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does: nothing half-done stays."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _simulated(
+    product: GatewayType,
+    meters: int,
+    start: date,
+    end: date,
+    tafs: list[int],
+    seed: int,
+    sign_ahead: int,
+    memory: Path,
+) -> dict[str, float | int | str]:
+    """Run into a file that gets its name when it is finished; what a killed one left is removed first."""
+    unfinished = memory.with_name(f"{memory.name}.part")
+    _remove(unfinished)
     plan = LongRun(
         product,
         _meters(meters, _midnight(start)),
@@ -93,15 +159,18 @@ def simulate(
         begin = wall_seconds()
         made = run(simulate_core(plan), virtual=True)
         wall_s = wall_seconds() - begin
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
         unfinished.rename(memory)
+    except sqlite3.Error as error:
+        raise BenchError(f"{unfinished} cannot be written: {error}") from error
     finally:
-        for left in out.glob(f"{unfinished.name}*"):
-            left.unlink()
+        _remove(unfinished)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     bare_s = bare_signatures(memory, made.signatures)
     octets = memory.stat().st_size
     figures: dict[str, float | int | str] = {
-        "gateway": gateway,
+        "gateway": product.name,
         "meters": meters,
         "days": (end - start).days,
         "values": made.values,
@@ -112,13 +181,17 @@ def simulate(
         "peak_rss_mb": round(peak_mb, 1),
         "disk_octets": octets,
         "disk_octets_per_value": round(octets / made.values, 1) if made.values else 0.0,
+        "state": made.state,
     }
-    if as_json:
-        sys.stdout.write(json.dumps(figures) + "\n")
-        return 0
-    for name, value in figures.items():
-        sys.stdout.write(f"{name:>22}  {value}\n")
-    return 0
+    figures |= {f"{book}_log_percent": round(100 * share, 1) for book, share in sorted(made.logs.items())}
+    if made.stopped_s is not None:
+        figures[STOPPED] = f"{datetime.fromtimestamp(made.stopped_s, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return figures
+
+
+def _remove(unfinished: Path) -> None:
+    for left in unfinished.parent.glob(f"{unfinished.name}*"):
+        left.unlink()
 
 
 def _midnight(day: date) -> int:

@@ -14,8 +14,12 @@ from firmware.storage.writer import StorageWriter
 Key = tuple[str, str]
 """Book and owner."""
 
-RETENTION_S = 456 * 86_400.0
-"""Consumer entries younger than this are not deleted: 15 months (wan-core 7.7), where the product says nothing else."""
+RETENTION_S = 459 * 86_400.0
+"""Consumer entries younger than this are not deleted, where the product says nothing else: 15 months (wan-core 7.7),
+which are 458 days at most, and an hour when a summer time ends in them."""
+LOW = 0.1
+"""Share of the room below which a book that may lose nothing is a warning, where the product names none (wan-core
+8.3)."""
 RESERVE = 2
 """Entries for which room is kept in a book that stops metering: for the one that finds it full, and for the message
 that says so. Nothing is lost before metering has stopped (assumed)."""
@@ -60,6 +64,12 @@ class Capacity:
         self._steps: dict[Key, int] = {}
         self._went_us: dict[Key, int] = {}
         self._full: set[Key] = set()
+        self._low: set[Key] = set()
+
+    @property
+    def low(self) -> bool:
+        """Whether there is little room left in a book, what may go counted as room."""
+        return bool(self._low)
 
     def look(self) -> None:
         """Look at all books, at start."""
@@ -81,15 +91,19 @@ class Capacity:
             self._tell_went(key, again=False)
             return False
         if rule == "drop_old":
-            store = self._product.store(key[0])
-            keep_s = store.keep_s if store.keep_s is not None else RETENTION_S
-            old = book.older_than(self._own.now_us() - round(keep_s * 1e6))
+            old = self._old(key)
             if old:
                 self._writer.put(book.drop_oldest(old))
                 self._tell_went(key, again=True)
                 self.room_again(key[0])
                 return False
         return True
+
+    def _old(self, key: Key) -> int:
+        """Entries that need not be kept any longer."""
+        keep_s = self._product.store(key[0]).keep_s
+        kept_us = round((RETENTION_S if keep_s is None else keep_s) * 1e6)
+        return self._books[key].older_than(self._own.now_us() - kept_us)
 
     def rule(self, book: str) -> str:
         """``stop``, ``wrap`` or ``drop_old``."""
@@ -102,6 +116,7 @@ class Capacity:
 
     def stop(self, key: Key) -> None:
         """A book has no room, and none can be made: metering stops, told once."""
+        self._low.add(key)
         if key not in self._full:
             self._full.add(key)
             self._cause(f"{key[0]}_log_full", consumer=key[1])
@@ -116,6 +131,7 @@ class Capacity:
             elif mark not in self._told:
                 self._told.add(mark)
                 self._tell(step.event, key, book)
+        self._judge_low(key, max((step.free for step in store.warnings), default=LOW))
         now = self._step(book)
         before, self._steps[key] = self._steps.get(key, now), now
         if now < before:
@@ -129,6 +145,16 @@ class Capacity:
             return
         for key in sorted(freed):
             self._tell(self._product.store(name).back_event, key, self._books[key])
+
+    def _judge_low(self, key: Key, share: float) -> None:
+        book, rule = self._books[key], self.rule(key[0])
+        low = rule != "wrap" and book.free_percent < share * 100
+        if low and rule == "drop_old":
+            low = book.capacity - book.count + self._old(key) < share * book.capacity
+        if low:
+            self._low.add(key)
+        else:
+            self._low.discard(key)
 
     def _has_room(self, key: Key) -> bool:
         return self._books[key].count < self._books[key].capacity - self.reserve(key)

@@ -70,6 +70,11 @@ class Journal:
         self._codes = {one.event: code for code, one in reversed(tuple(product.data.faults.items())) if one.event}
         writer.on_cut = self._cut
 
+    @property
+    def low(self) -> bool:
+        """Whether a book from which nothing may be lost has little room left."""
+        return self._capacity.low
+
     # --- life of the services
 
     def begin(self) -> None:

@@ -39,7 +39,7 @@ class Answered:
         found: entries that were meant.
         most: how many the product hands out at once, None: no limit is known.
         refused: whether they were more than that, and the product hands out none then.
-        entries: what is handed out, oldest first.
+        entries: what is handed out, oldest first unless the newest were wanted first.
     """
 
     found: int
@@ -64,7 +64,9 @@ def export(product: Product, memory: NonVolatileMemory, asked: Asked) -> Answere
     return Answered(found, most, False, _entries(memory, where, parameters, limit, 0))
 
 
-def page(product: Product, memory: NonVolatileMemory, asked: Asked, number: int = 1) -> Answered:
+def page(
+    product: Product, memory: NonVolatileMemory, asked: Asked, number: int = 1, *, newest_first: bool = False
+) -> Answered:
     """One page, counted from 1, of the product's display; everything where it has no pages. Raises ValueError for 0."""
     if number < 1:
         raise ValueError(f"pages are counted from 1, not {number}")
@@ -74,7 +76,7 @@ def page(product: Product, memory: NonVolatileMemory, asked: Asked, number: int 
     wanted = found if asked.count is None else min(found, asked.count)
     begin = 0 if size is None else (number - 1) * size
     limit = max(0, wanted - begin) if size is None else max(0, min(size, wanted - begin))
-    return Answered(found, size, False, _entries(memory, where, parameters, limit, begin))
+    return Answered(found, size, False, _entries(memory, where, parameters, limit, begin, newest_first=newest_first))
 
 
 def _where(asked: Asked) -> tuple[str, list[Any]]:
@@ -87,7 +89,8 @@ def _where(asked: Asked) -> tuple[str, list[Any]]:
 
 
 def _entries(
-    memory: NonVolatileMemory, where: str, parameters: list[Any], limit: int, begin: int
+    memory: NonVolatileMemory, where: str, parameters: list[Any], limit: int, begin: int, *, newest_first: bool = False
 ) -> tuple[LogEntry, ...]:
-    sql = f"SELECT {ENTRY_COLUMNS} FROM log {where} ORDER BY number LIMIT ? OFFSET ?"
+    order = "DESC" if newest_first else "ASC"
+    sql = f"SELECT {ENTRY_COLUMNS} FROM log {where} ORDER BY number {order} LIMIT ? OFFSET ?"
     return tuple(entry_of(row) for row in memory.query(sql, (*parameters, limit, begin)))

@@ -5,6 +5,7 @@ Nothing is decoded or corrected here: a value that is not of the kind it must be
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
@@ -80,12 +83,14 @@ class RawLogs:
         books: by name and owner.
         key: public key that came with them, None without one.
         device: number of the gateway, empty when unknown.
+        certificates: that of the key and those above it, the root last; none when none came with them.
         trouble: what is wrong with the whole.
     """
 
     books: dict[tuple[bytes, bytes], RawBook] = field(default_factory=dict)
     key: ec.EllipticCurvePublicKey | None = None
     device: str = ""
+    certificates: list[x509.Certificate] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 
     def book(self, name: bytes, owner: bytes) -> RawBook:
@@ -104,6 +109,7 @@ _MARK: Final[_Columns] = (
     ("signature", "blob"),
 )  # fmt: skip
 _DATED: Final = {0: False, 1: True}
+_LONGEST_CHAIN: Final = 5
 
 
 def memory_file(data: Path) -> Path:
@@ -128,6 +134,7 @@ def from_database(database: sqlite3.Connection) -> RawLogs:
     except sqlite3.DatabaseError as error:
         logs.trouble.append(f"the database is damaged: {error}")
     logs.key = _key(database, logs)
+    logs.certificates = _certificates(database, logs)
     return logs
 
 
@@ -195,7 +202,24 @@ def _key(database: sqlite3.Connection, logs: RawLogs) -> ec.EllipticCurvePublicK
     try:
         found = database.execute("SELECT octets FROM secret WHERE name = ?", (GW_WAN_SIG,)).fetchone()
         key = load_der_private_key(bytes(found[0]), None) if found else None
-    except (sqlite3.DatabaseError, ValueError) as error:
+    except (sqlite3.DatabaseError, ValueError, UnsupportedAlgorithm) as error:
         logs.trouble.append(f"the security module's key cannot be read: {error}")
         return None
     return key.public_key() if isinstance(key, ec.EllipticCurvePrivateKey) else None
+
+
+def _certificates(database: sqlite3.Connection, logs: RawLogs) -> list[x509.Certificate]:
+    """The certificate of that key and those above it, as far as they are there."""
+    found: list[x509.Certificate] = []
+    name, before = GW_WAN_SIG, ""
+    try:
+        while name != before and len(found) < _LONGEST_CHAIN:
+            row = database.execute("SELECT value FROM setting WHERE name = ?", (f"certificate/{name}",)).fetchone()
+            if row is None:
+                break
+            stored = json.loads(row[0])
+            found.append(x509.load_der_x509_certificate(bytes.fromhex(stored["der"])))
+            name, before = str(stored["issuer"]), name
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError, x509.InvalidVersion) as error:
+        logs.trouble.append(f"the certificates cannot be read: {error}")
+    return found

@@ -5,6 +5,10 @@ oldest or newest ones missing. In the calibration log that holds against everybo
 system and consumer logs, whose entries are not signed, it holds against accidents only: whoever can write the memory
 can compute the whole chain and the head anew; only their anchors are signed.
 
+The number of the gateway and its key are vouched for by the certificate that comes with the logs, and that by those
+above it. Whoever can make certificates can make others; against that the key, or better the certificate, must be known
+from elsewhere.
+
 What cannot be found in a memory alone: that all of it was put back to an older state, or that a consumer's book was
 taken away altogether. Against that an earlier export helps: what stands in it must still be there.
 """
@@ -15,16 +19,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from devices.errors import UsageError
 from firmware.logs.chain import START, entry_octets, mark_octets, next_chain, signed_octets
 from firmware.logs.stored import RawBook, RawEntry, RawLogs, RawMark
 from firmware.security.module import verify
 
 _NAMES: Final = (b"system", b"calibration", b"consumer")
 _SIGNED: Final = (b"calibration",)
+_GATEWAY: Final = ".SMGW"
+"""What follows the number of a gateway in the common name of its certificates (SM-PKI)."""
 _ALWAYS: Final = ((b"system", b""), (b"calibration", b""))
 """Books that every gateway has from its first start on."""
 
@@ -114,16 +123,30 @@ class Verdict:
         }
 
 
-def verify_logs(logs: RawLogs, key: ec.EllipticCurvePublicKey | None = None, earlier: RawLogs | None = None) -> Verdict:
+def verify_logs(
+    logs: RawLogs,
+    key: ec.EllipticCurvePublicKey | None = None,
+    earlier: RawLogs | None = None,
+    certificate: x509.Certificate | None = None,
+) -> Verdict:
     """Verify all books.
 
     Args:
         logs: what was found.
         key: public key of the gateway from elsewhere; None: the one that came with the logs is believed.
         earlier: an export made before; its entries must still be there.
+        certificate: in place of `key`, the gateway's certificate from elsewhere, which also says its number.
+
+    Raises:
+        UsageError: a certificate that is for no key on an elliptic curve.
     """
-    trusted = key or logs.key
-    findings = [Finding("", "", None, what) for what in logs.trouble]
+    known = key if certificate is None else _key_of(certificate)
+    if certificate is not None and known is None:
+        raise UsageError("the key of the certificate is on no elliptic curve that is known")
+    trusted = known or logs.key
+    findings = [Finding("", "", None, what) for what in (*logs.trouble, *_vouched(logs, trusted))]
+    if certificate is not None and (given := _name_of(certificate)) != f"{logs.device}{_GATEWAY}":
+        findings.append(Finding("", "", None, f"the logs are of {logs.device!r}, the given certificate of {given!r}"))
     if trusted is None:
         findings.append(Finding("", "", None, "there is no public key, no signature can be verified"))
     verdicts = []
@@ -137,6 +160,43 @@ def verify_logs(logs: RawLogs, key: ec.EllipticCurvePublicKey | None = None, ear
     if earlier is not None:
         findings += _compared(logs, earlier)
     return Verdict(tuple(verdicts), tuple(findings), "" if trusted is None else fingerprint(trusted))
+
+
+def _vouched(logs: RawLogs, trusted: ec.EllipticCurvePublicKey | None) -> Iterator[str]:
+    """What is wrong with that which came with the books: key, certificates, number of the gateway."""
+    if trusted is not None and (logs.key is None or fingerprint(logs.key) != fingerprint(trusted)):
+        yield "the key that came with the logs is not the given one"
+    if not logs.certificates:
+        yield "no certificate vouches for the number of the gateway"
+        return
+    own = logs.certificates[0]
+    key = _key_of(own)
+    if logs.key is not None and (key is None or fingerprint(key) != fingerprint(logs.key)):
+        yield "the certificate that came with the logs is for another key"
+    if (name := _name_of(own)) != f"{logs.device}{_GATEWAY}":
+        yield f"the number of the gateway is {logs.device!r}, its certificate says {name!r}"
+    for below, above in zip(logs.certificates, (*logs.certificates[1:], logs.certificates[-1]), strict=True):
+        try:
+            below.verify_directly_issued_by(above)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            yield f"the certificate of {_name_of(below)!r} is not signed by the next above it"
+
+
+def _key_of(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePublicKey) else None
+
+
+def _name_of(certificate: x509.Certificate) -> str:
+    """The common name, empty when it has not exactly one."""
+    try:
+        names = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    except ValueError:
+        return ""
+    return str(names[0].value) if len(names) == 1 else ""
 
 
 def fingerprint(key: ec.EllipticCurvePublicKey) -> str:
@@ -229,7 +289,14 @@ def _mark(book: RawBook, kind: bytes, mark: RawMark) -> bytes:
 
 def _compared(logs: RawLogs, earlier: RawLogs) -> Iterable[Finding]:
     """What an earlier export has and these logs have not, or have otherwise."""
+    for what in earlier.trouble:
+        yield Finding("", "", None, f"the earlier export: {what}")
+    if earlier.device != logs.device:
+        yield Finding("", "", None, f"the earlier export is of {earlier.device!r}, not of {logs.device!r}")
     for key, old in earlier.books.items():
+        yield from (
+            Finding(_text(key[0]), _text(key[1]), at, f"the earlier export: {what}") for at, what in old.malformed
+        )
         name, owner = _text(key[0]), _text(key[1])
         new = logs.books.get(key)
         if new is None:

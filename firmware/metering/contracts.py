@@ -84,14 +84,19 @@ def contract_deletion(name: str) -> Statement:
     return ("DELETE FROM setting WHERE name = ?", (_SETTING + name,))
 
 
+def contract(memory: NonVolatileMemory, name: str) -> Contract | None:
+    """The stored contract of an evaluation profile, None when there is none that fits its digest."""
+    stored = memory.setting(_SETTING + name)
+    if stored is None:
+        return None
+    stored["registers"] = tuple((meter, obis) for meter, obis in stored["registers"])
+    return Contract(**stored)
+
+
 def contracts(memory: NonVolatileMemory) -> dict[str, Contract]:
     """The stored contracts by name."""
     rows = memory.query(
         "SELECT name FROM setting WHERE substr(name, 1, ?) = ? ORDER BY name", (len(_SETTING), _SETTING)
     )
-    found = {}
-    for (name,) in rows:
-        stored = memory.setting(name)
-        stored["registers"] = tuple((meter, obis) for meter, obis in stored["registers"])
-        found[stored["name"]] = Contract(**stored)
-    return found
+    found = (contract(memory, str(name).removeprefix(_SETTING)) for (name,) in rows)
+    return {one.name: one for one in found if one is not None}

@@ -9,17 +9,18 @@ from typing import Any
 from firmware.control import Control
 from firmware.metering.evaluation import Evaluation
 from firmware.metering.lists import ValueLists
-from firmware.metering.outbox import Outbox
+from firmware.metering.outbox import Outbox, keeps_measured, outliving
 from firmware.metering.radio_registration import RadioRegistration
 from firmware.metering.registration import ActiveProfile, Reader, Registration
 from firmware.metering.retention import Retention
 from firmware.metering.room import StorageRoom
 from firmware.metering.sampling import Sampling
 from firmware.metering.signing import Signer
-from firmware.metering.tariffs.entries import Cause, Delivery
+from firmware.metering.tariffs.entries import Cause, Delivery, Derived
 from firmware.metering.tariffs.errors import TariffError
 from firmware.metering.tariffs.measured import Measured
 from firmware.metering.tariffs.profile import EvaluationProfile
+from firmware.metering.tariffs.readings import Amount, factor_of
 from firmware.metering.tariffs.taf6 import Taf6
 from firmware.metering.tariffs.use_case import UseCase
 from firmware.own_clock import OwnClock
@@ -65,15 +66,18 @@ class MeteringCore:
         self._control = control
         self.security = security
         self.evaluation = Evaluation(memory)
+        self.evaluation.factor = self._factor
         self.lists = ValueLists(writer, signer, self.evaluation, control)
         self.outbox = Outbox(memory, writer, own, security.sign, self.evaluation, control)
         self.lists.on_delivery = self.outbox.put
+        self._keeps_measured = keeps_measured(unit.product, options)
         self.outbox.knows = lambda event: event in unit.product.data.events
         self.registration = Registration(own, memory, self.lists, options, control, read, spawn)
         self.radio_registration = RadioRegistration(own, memory, self.lists, options, control)
         self.sampling = Sampling(own, self.evaluation, self.lists, control, read, self._wired, spawn)
         self.retention = Retention(own, memory, writer, options, control)
         self.retention.on_sweep = self.lists.tidy
+        self.retention.owner = self._owner
         self.room = StorageRoom(unit, control, writer)
 
     def start(self) -> None:
@@ -96,14 +100,16 @@ class MeteringCore:
         self.radio_registration.fill_gaps()
         self.retention.catch_up()
 
-    def evaluate(self, profile: EvaluationProfile) -> None:
-        """Put an evaluation profile in force; errors as `Evaluation.add`."""
-        self.lists.evaluate(profile, self._own.now_us() // 1_000_000)
+    def evaluate(self, profile: EvaluationProfile, *, anew: bool = False) -> None:
+        """Put an evaluation profile in force, `anew`: whatever is stored of it; errors as `Evaluation.add`."""
+        profile = outliving(profile, measured=self._keeps_measured)
+        self.lists.evaluate(profile, self._own.now_us() // 1_000_000, anew=anew)
         self.sampling.refresh()
 
     def forget(self, profile: str) -> None:
         """Put an evaluation profile out of force; its entries stay."""
         self.lists.forget(profile)
+        self.outbox.release(profile)
         self.sampling.refresh()
 
     def demand(self, profile: str) -> None:
@@ -117,6 +123,11 @@ class MeteringCore:
         if not isinstance(case, Measured):
             raise TariffError(f"{profile} is of TAF-{case.profile.use_case}, whose values nobody can order")
         self.outbox.put(case.demand(self._own.now_us() // 1_000_000), case.profile)
+
+    def present(self, profile: str) -> dict[tuple[str, str], Derived]:
+        """The newest samples of TAF-9, 10 or 14 by meter and OBIS code; empty of other use cases."""
+        case = self.evaluation.case(profile)
+        return case.present if isinstance(case, Measured) else {}
 
     def order_reading(self, profile: str, day: date, participant: str) -> str:
         """The administrator orders a reading on demand, TAF-6; gives why there is none, empty: it is on its way.
@@ -141,6 +152,17 @@ class MeteringCore:
         if case is None:
             raise KeyError(profile)
         return case
+
+    def _owner(self, meter: str) -> str:
+        found = self._profile(meter)
+        return "" if found is None else found.consumer
+
+    def _factor(self, meter: str) -> Amount | None:
+        found = self._profile(meter)
+        return None if found is None or found.factor == 1 else factor_of(found.factor)
+
+    def _profile(self, meter: str) -> ActiveProfile | None:
+        return self.registration.profiles.get(meter) or self.radio_registration.profiles.get(meter)
 
     def _wired(self) -> dict[str, ActiveProfile]:
         return self.registration.profiles

@@ -2,13 +2,14 @@
 
 What a use case knows is stored together with everything that it gives to be kept, and at least every `REPLAY_MOST`
 readings. After a start it is given the original readings again that were stored since, which by then have given
-nothing to be kept. So a gateway that starts again goes on as if nothing had happened.
+nothing to be kept. So a gateway that starts again goes on as if nothing had happened. Samples lie nowhere else: the
+state of a use case whose samples outlive a power cut is stored with each of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +19,8 @@ from firmware.metering.tariffs.engine import use_case
 from firmware.metering.tariffs.entries import Deletion, Delivery, Derived, Event, Output
 from firmware.metering.tariffs.measured import Measured
 from firmware.metering.tariffs.profile import MEASURED, EvaluationProfile
-from firmware.metering.tariffs.readings import Source, points
+from firmware.metering.tariffs.readings import Amount, Source, points
+from firmware.metering.tariffs.taf7 import Taf7
 from firmware.metering.tariffs.use_case import UseCase
 from firmware.metering.values import Reading
 from firmware.storage.memory import NonVolatileMemory, Statement, digest
@@ -28,8 +30,6 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 REPLAY_MOST: Final = 96
 """Readings after which a use case's state is stored at the latest: a day of one meter at 15 minutes."""
-LOAD_PROFILE: Final = 7
-"""TAF-7, whose list is the list of original readings (han 5.2)."""
 
 
 @dataclass(slots=True)
@@ -58,12 +58,14 @@ class _Running:
     Attributes:
         case: the use case.
         sources: its registers by meter.
+        factor: transformer factor of a meter.
         captured: when the readings of the instants that are not decided yet were captured, the last for each.
         unstored: readings that it saw since its state was stored.
     """
 
     case: UseCase
     sources: dict[str, tuple[Source, ...]]
+    factor: Callable[[str], Amount | None]
     captured: dict[int, int] = field(default_factory=dict)
     unstored: int = 0
 
@@ -73,7 +75,7 @@ class _Running:
         if reading.capture_us is not None:
             self.captured[reading.grid_s] = max(reading.capture_us, self.captured.get(reading.grid_s, 0))
         kept = False
-        for point in points(reading, self.sources[reading.meter]):
+        for point in points(reading, self.sources[reading.meter], self.factor(reading.meter)):
             outputs = self.case.take(point)
             if outputs and self.sort(outputs, outcome):
                 kept = True
@@ -83,16 +85,13 @@ class _Running:
         return kept
 
     def sort(self, outputs: list[Output], outcome: Outcome) -> bool:
-        """Add outputs to what has to be done with them; returns whether any is to be kept or told.
-
-        Entries of the load profile are the original readings, so they are not.
-        """
+        """Add outputs to what has to be done with them; returns whether any is to be kept or told."""
         profile = self.case.profile
         places: dict[int, int] = {}
         kept = False
         for one in outputs:
             if isinstance(one, Derived):
-                if one.kind not in STORED or profile.use_case == LOAD_PROFILE:
+                if one.kind not in STORED:
                     continue
                 place = places[one.at_s] = places.get(one.at_s, -1) + 1
                 capture_us = None if one.amount is None else self.captured.get(one.at_s)
@@ -118,6 +117,8 @@ class Evaluation:
 
     def __init__(self, memory: NonVolatileMemory) -> None:
         self._memory = memory
+        self.factor: Callable[[str], Amount | None] = lambda meter: None
+        """Transformer factor of a meter, None: it has none."""
         self._running: dict[str, _Running] = {}
         self._by_meter: dict[str, list[_Running]] = {}
 
@@ -131,8 +132,8 @@ class Evaluation:
         running = self._running.get(name)
         return None if running is None else running.case
 
-    def add(self, profile: EvaluationProfile, now_s: int) -> Outcome:
-        """Put a profile in force, from its begin or from where it was when the gateway stopped.
+    def add(self, profile: EvaluationProfile, now_s: int, *, anew: bool = False) -> Outcome:
+        """Put a profile in force, from its begin or, unless `anew`, from where it was when the gateway stopped.
 
         Gives what follows from readings that are stored already and that its stored state has not seen. Samples are
         not among them, so measured values go on from `now_s`.
@@ -140,15 +141,17 @@ class Evaluation:
         Raises:
             TariffError: the profile makes no sense, or its use case is not offered.
         """
-        case = use_case(profile, self._stored_state(profile.name))
+        case = use_case(profile, None if anew else self._stored_state(profile.name))
+        if isinstance(case, Taf7):
+            case.listing = False  # its list is the list of original readings (han 5.2)
         sources: dict[str, tuple[Source, ...]] = {}
         for source in case.profile.sources:
             sources[source.meter] = (*sources.get(source.meter, ()), source)
-        running = self._running[profile.name] = _Running(case, sources)
+        running = self._running[profile.name] = _Running(case, sources, self.factor)
         self._arrange()
         if isinstance(case, Measured):
             outcome = Outcome()
-            if running.sort(case.skip_to(now_s), outcome):
+            if running.sort(case.skip_to(now_s, self._waiting(profile.name)), outcome):
                 outcome.statements.append(_state(running))
             return outcome
         return self._replay(running)
@@ -186,7 +189,8 @@ class Evaluation:
                 case = running.case
                 if case.ended or sampled != (case.profile.use_case in MEASURED):
                     continue
-                if running.take(reading, outcome) or running.unstored >= REPLAY_MOST:
+                most = 1 if sampled and case.profile.sending.persistent else REPLAY_MOST
+                if running.take(reading, outcome) or running.unstored >= most:
                     stale[case.profile.name] = running
         outcome.statements += [_state(one) for one in stale.values()]
         return outcome
@@ -203,6 +207,15 @@ class Evaluation:
         """How many derived entries of a profile are stored from before an instant."""
         sql = "SELECT COUNT(*) FROM derived WHERE profile = ? AND at_s < ?"
         return int(self._memory.query(sql, (profile, at_s))[0][0])
+
+    def state_statements(self, name: str) -> list[Statement]:
+        """What stores all that a use case knows by now; nothing for a profile that is not in force."""
+        running = self._running.get(name)
+        return [] if running is None else [_state(running)]
+
+    def _waiting(self, name: str) -> set[int]:
+        """Numbers of the deliveries of a profile that wait for their receivers since before a power cut."""
+        return {row[0] for row in self._memory.query("SELECT delivery FROM waiting WHERE profile = ?", (name,))}
 
     def _stored_state(self, name: str) -> Any:
         """None when there is none, or one that does not fit its digest: the readings make up for it."""

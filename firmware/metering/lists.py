@@ -60,13 +60,14 @@ class ValueLists:
         """Samples for the use cases of measured values; they are not stored."""
         self._finish((), self.evaluation.take(readings, sampled=True))
 
-    def evaluate(self, profile: EvaluationProfile, now_s: int) -> None:
-        """Put an evaluation profile in force; errors as `Evaluation.add`."""
-        self._finish((), self.evaluation.add(profile, now_s))
+    def evaluate(self, profile: EvaluationProfile, now_s: int, *, anew: bool = False) -> None:
+        """Put an evaluation profile in force, `anew`: whatever is stored of it; errors as `Evaluation.add`."""
+        self._finish((), self.evaluation.add(profile, now_s, anew=anew))
 
     def forget(self, profile: str) -> None:
         """Put an evaluation profile out of force; its entries stay."""
-        self._writer.put(self.evaluation.remove(profile))
+        statements = self.evaluation.remove(profile)
+        self._signer.submit((), lambda _: self._writer.put(statements))  # behind what is being signed
 
     async def flush(self) -> None:
         """Wait until what is signed is stored. Raises PowerLost when mains fails before that."""
@@ -103,15 +104,17 @@ class ValueLists:
         with self._writer.together():
             self._writer.put(statements)
             self._tell(outcome)
-        octets = sum(
-            values.READING_OCTETS + values.VALUE_OCTETS * size for size in sizes
-        ) + values.DERIVED_OCTETS * len(outcome.derived)
-        gone = sum(self.evaluation.held_before(profile.name, before_s) for profile, before_s in outcome.deleted)
-        octets -= values.DERIVED_OCTETS * gone
+            for delivery, profile in outcome.deliveries:
+                self.on_delivery(delivery, profile)
+        kept = sum(len(one.entries) for one in readings)
+        octets = values.READING_OCTETS * len(readings) + values.VALUE_OCTETS * kept
+        latest: dict[str, int] = {}
+        for profile, before_s in outcome.deleted:
+            latest[profile.name] = max(before_s, latest.get(profile.name, before_s))
+        gone = sum(self.evaluation.held_before(name, before_s) for name, before_s in latest.items())
+        octets += values.DERIVED_OCTETS * (len(outcome.derived) - gone)
         if octets:
             self._listener.stored(octets)
-        for delivery, profile in outcome.deliveries:
-            self.on_delivery(delivery, profile)
 
     def _tell(self, outcome: Outcome) -> None:
         for event, profile in outcome.events:

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from firmware.config import Options
 from firmware.lmn.wireless.identity import ELECTRICITY
+from firmware.metering.monotony import Monotony
 from firmware.metering.registration import ActiveProfile, Host, Lists
 from firmware.metering.status_word import PERMANENT_ERROR, GatewayBit, StatusWord, combined_radio
 from firmware.metering.values import Entry, Reading, last_grid, read
@@ -90,6 +91,7 @@ class RadioRegistration:
         self._lists = lists
         self._options = options
         self._host = host
+        self._monotony = Monotony(memory)
         self._meters: dict[str, _Meter] = {}
         self._running = False
 
@@ -222,8 +224,11 @@ class RadioRegistration:
         assert meter.last is not None
         period_s = self.period_s(meter)
         first = max(self._next(meter, meter.last), latest - (self._options.gap_fill_limit - 1) * period_s)
-        status = str(combined_radio(self._host.marks() | {GatewayBit.NO_VALUE}))
-        return [Reading(meter.profile.meter, grid, None, status) for grid in range(first, latest + 1, period_s)]
+        return [self._gap(meter.profile.meter, grid) for grid in range(first, latest + 1, period_s)]
+
+    def _gap(self, meter_number: str, grid_s: int) -> Reading:
+        status = combined_radio(self._host.marks_at(grid_s) | {GatewayBit.NO_VALUE})
+        return Reading(meter_number, grid_s, None, str(status))
 
     # --- what a telegram gives
 
@@ -257,7 +262,7 @@ class RadioRegistration:
         grid_s = at_s - at_s % period_s
         if meter.compact or grid_s <= meter.last or heard.at_us / _US > grid_s + self._window_s(meter):
             return []
-        status = self._status(meter, heard)
+        status = self._monotony.judged(meter.profile.meter, self._status(meter, heard), heard.entries)
         gaps = self._gaps(meter, grid_s - period_s)
         return [*gaps, Reading(meter.profile.meter, grid_s, heard.at_us, str(status), heard.entries)]
 
@@ -271,18 +276,18 @@ class RadioRegistration:
                 "metering_warning", outcome="failure", warning=f"meter {meter.profile.meter} sends values of the future"
             )
             return []
-        status = str(self._status(meter, heard))
+        status = self._status(meter, heard)
         name, readings = meter.profile.meter, []
         grid_s = self._next(meter, meter.last)
         oldest = newest - (self._options.gap_fill_limit - 1) * self.period_s(meter)
         grid_s = max(grid_s, oldest - oldest % self.period_s(meter))
-        missing = str(combined_radio(self._host.marks() | {GatewayBit.NO_VALUE}))
         while grid_s <= newest:
             entries = heard.profile.get(grid_s)
             if entries is None:
-                readings.append(Reading(name, grid_s, None, missing))
+                readings.append(self._gap(name, grid_s))
             else:
-                readings.append(Reading(name, grid_s, grid_s * _US, status, entries))
+                word = self._monotony.judged(name, status, entries)
+                readings.append(Reading(name, grid_s, grid_s * _US, str(word), entries))
             grid_s += self.period_s(meter)
         return readings
 

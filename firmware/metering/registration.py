@@ -11,10 +11,12 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from firmware.config import Options
 from firmware.lmn.wireless.identity import RadioIdentity
+from firmware.metering.monotony import Monotony
 from firmware.metering.status_word import GatewayBit, MeterBit, StatusWord, combined
 from firmware.metering.values import Entry, Reading, last_grid
 from firmware.own_clock import OwnClock
@@ -26,6 +28,7 @@ STATUS_REGISTER = "1-0:96.5.0*255"
 _ENERGY_REGISTER = re.compile(r"1-\d+:\d+\.8\.\d+\*\d+")
 """Time integrals of the electricity medium, the billing registers 1.8.0, 2.8.0 and their tariffs (lmn-wired 4.4)."""
 
+_GOOD = StatusWord().meter
 _TAMPER = (MeterBit.MAGNETIC_TAMPER, MeterBit.MECHANICAL_TAMPER)
 
 
@@ -42,6 +45,7 @@ class ActiveProfile:
         key: its initial key, or the key of its telegrams; None: not known.
         radio: which meter on the air it is; None: a wired one.
         period_s: distance of its values, seconds; None: the default.
+        factor: its transformer factor, for what is derived from its values.
     """
 
     meter: str
@@ -52,6 +56,7 @@ class ActiveProfile:
     key: bytes | None = field(default=None, repr=False)
     radio: RadioIdentity | None = None
     period_s: int | None = None
+    factor: Decimal = Decimal(1)
 
 
 class Host(Protocol):
@@ -62,6 +67,9 @@ class Host(Protocol):
 
     def marks(self) -> frozenset[GatewayBit]:
         """Gateway bits that every value of this moment carries."""
+
+    def marks_at(self, at_s: int) -> frozenset[GatewayBit]:
+        """Those of an instant that is over, seconds since 1970."""
 
     def event(self, event: str, /, **parameters: object) -> None:
         """Log a neutral event."""
@@ -105,6 +113,8 @@ class Registration:
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.profiles: dict[str, ActiveProfile] = {}
+        self.read_now: Callable[[ActiveProfile, float], tuple[Entry, ...] | None] | None = None
+        """In place of `read` where meters answer in no time, as in a simulation: no task is needed for each."""
         self._own = own
         self._memory = memory
         self._lists = lists
@@ -113,6 +123,8 @@ class Registration:
         self._read = read
         self._spawn = spawn
         self._period_s = options.registration_period_s
+        self._window_s = options.receive_window_share * self._period_s
+        self._monotony = Monotony(memory)
         self._last: dict[str, int] = {}
         self._armed_s = 0
         self._reading_s: int | None = None
@@ -158,14 +170,17 @@ class Registration:
         if not behind:
             return
         gaps: list[Reading] = []
-        status = str(combined(self._host.marks() | {GatewayBit.NO_VALUE}, None))
         for meter in behind:
             last = self._last[meter]
             first = max(last + self._period_s, latest - (self._options.gap_fill_limit - 1) * self._period_s)
             first -= first % self._period_s
-            gaps.extend(Reading(meter, grid, None, status) for grid in range(first, latest + 1, self._period_s))
+            gaps.extend(self._gap(meter, grid) for grid in range(first, latest + 1, self._period_s))
         if gaps:
             self._store(gaps)
+
+    def _gap(self, meter: str, grid_s: int) -> Reading:
+        status = combined(self._host.marks_at(grid_s) | {GatewayBit.NO_VALUE}, None)
+        return Reading(meter, grid_s, None, str(status))
 
     def _arm(self) -> None:
         if self._timer is not None:
@@ -175,7 +190,15 @@ class Registration:
         self._timer = self._own.call_at(self._armed_s * 1_000_000, self._due, self._armed_s)
 
     def _stepped(self, step_us: int) -> None:
-        """The clock was set: instants that it jumped over are gaps, those that it shows again are not read again."""
+        """The clock was set: instants that it jumped over are gaps, those that it shows again are not read again.
+
+        An instant that it jumped over by less than the receive window, as at a leap second, is read at once.
+        """
+        late_us = self._own.now_us() - self._armed_s * 1_000_000
+        if self._timer is not None and 0 <= late_us < self._window_s * 1e6:
+            self._timer.cancel()
+            self._due(self._armed_s)
+            return
         self._arm()
         if step_us > 0 and self._host.may_capture():
             self.fill_gaps()
@@ -198,8 +221,12 @@ class Registration:
         """
         try:
             due = [one for one in self.profiles.values() if self._last.get(one.meter, grid_s - 1) < grid_s]
-            readings = list(await asyncio.gather(*(self._one(profile, grid_s) for profile in due)))
-            if readings and self._host.may_capture():
+            if self.read_now is None:
+                readings = list(await asyncio.gather(*(self._one(profile, grid_s) for profile in due)))
+            else:
+                readings = [self._reading(one, grid_s, self.read_now(one, self._left_s(grid_s))) for one in due]
+            again = self._own.now_us() < grid_s * 1_000_000  # the clock was set back: the instant is still to come
+            if readings and self._host.may_capture() and not again:
                 self._store(readings)
                 await self._lists.flush()
         finally:
@@ -208,10 +235,15 @@ class Registration:
             self.fill_gaps()
 
     async def _one(self, profile: ActiveProfile, grid_s: int) -> Reading:
-        left_s = self._options.receive_window_s - (self._own.now_us() / 1e6 - grid_s)
-        entries = await self._read(profile, left_s) if left_s > 0 else None
+        left_s = self._left_s(grid_s)
+        return self._reading(profile, grid_s, await self._read(profile, left_s) if left_s > 0 else None)
+
+    def _left_s(self, grid_s: int) -> float:
+        return self._window_s - (self._own.now_us() / 1e6 - grid_s)
+
+    def _reading(self, profile: ActiveProfile, grid_s: int, entries: tuple[Entry, ...] | None) -> Reading:
         captured_us = self._own.now_us()
-        if entries is None or captured_us > grid_s * 1_000_000 + self._options.receive_window_s * 1e6:
+        if entries is None or captured_us > grid_s * 1_000_000 + self._window_s * 1e6:
             status = combined(self._host.marks() | {GatewayBit.NO_VALUE}, None)
             return Reading(profile.meter, grid_s, None, str(status))
         marks = self._host.marks()
@@ -222,10 +254,13 @@ class Registration:
         kept = entries
         if profile.obis:
             kept = tuple(one for one in entries if one.obis in profile.obis)
+        status = self._monotony.judged(profile.meter, status, kept)
         return Reading(profile.meter, grid_s, captured_us, str(status), kept)
 
     def _meter_status(self, profile: ActiveProfile, status: StatusWord) -> None:
         """Tell when a meter starts to report an error, not at every reading."""
+        if status.meter == _GOOD and not self._told.get(profile.meter):
+            return
         if status.has(MeterBit.FATAL_ERROR):
             event = "meter_fatal_error"
         elif any(status.has(bit) for bit in _TAMPER):

@@ -1,4 +1,8 @@
-"""How long values are kept: what is older goes once a day, and its going is logged (wan-core 7.1, 7.7)."""
+"""How long values are kept: what is older goes once a day, and its going is logged (wan-core 7.1, 7.7).
+
+The log of a consumer tells of his own values only (wan-core 8.1); of values that nobody can be named for the other logs
+tell alone.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from firmware.config import Options
+from firmware.metering.contracts import contract, contracts
 from firmware.metering.tariffs.local_time import next_midnight, utc
-from firmware.metering.values import DERIVED_OCTETS, READING_OCTETS, VALUE_OCTETS
+from firmware.metering.values import DERIVED_OCTETS, READING_OCTETS, SENT_OCTETS, VALUE_OCTETS
 from firmware.own_clock import OwnClock
 from firmware.storage.memory import NonVolatileMemory
 from firmware.storage.writer import StorageWriter
@@ -53,6 +58,8 @@ class Retention:
         self._listener = listener
         self._timer: asyncio.TimerHandle | None = None
         self._owed = False
+        self.owner: Callable[[str], str] = lambda meter: ""
+        """Whose a meter is by its profile, empty: it has none."""
         self.on_sweep: Callable[[int], None] = lambda now_s: None
         """Called with each sweep, seconds since 1970: whoever keeps values for a time of his own deletes as well."""
 
@@ -81,6 +88,7 @@ class Retention:
                 self._originals(now_s - round(self._options.retention_original_days * _DAY_S))
             if self._options.retention_derived_days > 0:
                 self._derived(now_s - round(self._options.retention_derived_days * _DAY_S))
+                self._sent(now_s - round(self._options.retention_derived_days * _DAY_S))
             self.on_sweep(now_s)
 
     def catch_up(self) -> None:
@@ -96,7 +104,8 @@ class Retention:
         entries = self._count("entry", "grid_s < ?", (before_s,))
         self._writer.put([(f"DELETE FROM {table} WHERE grid_s < ?", (before_s,)) for table in ("entry", "reading")])
         for (meter,) in meters:
-            self._listener.event("original_values_deleted", meter=meter, time=utc(before_s))
+            told = {"meter": meter, "time": utc(before_s)}
+            self._listener.event("original_values_deleted", consumer=self._owner_of(str(meter)), **told)
         self._listener.stored(-readings * READING_OCTETS - entries * VALUE_OCTETS)
 
     def _derived(self, before_s: int) -> None:
@@ -106,8 +115,29 @@ class Retention:
                 continue
             self._writer.put([("DELETE FROM derived WHERE profile = ? AND at_s < ?", (profile, before_s))])
             told = {"profile": profile, "domain": profile, "time": utc(before_s)}
-            self._listener.event("derived_values_deleted", **told)
+            known = contract(self._memory, profile)
+            self._listener.event("derived_values_deleted", consumer="" if known is None else known.consumer, **told)
             self._listener.stored(-count * DERIVED_OCTETS)
+
+    def _sent(self, before_s: int) -> None:
+        """The list of what was sent is kept as long as what it proves; its last entry stays, as numbers go on from it.
+
+        No product has a message for this.
+        """
+        old = "sent_us < ? AND number < (SELECT MAX(number) FROM sent)"
+        count = self._count("sent", old, (before_s * _US,))
+        if count:
+            self._writer.put([(f"DELETE FROM sent WHERE {old}", (before_s * _US,))])
+            self._listener.stored(-count * SENT_OCTETS)
+
+    def _owner_of(self, meter: str) -> str:
+        """Whose a meter is, by its profile or, when that is deleted, by a contract about it; empty: nobody knows."""
+        by_contract = (
+            one.consumer
+            for one in contracts(self._memory).values()
+            if meter in (registered for registered, _ in one.registers)
+        )
+        return self.owner(meter) or next(by_contract, "")
 
     def _count(self, table: str, where: str, parameters: tuple[object, ...]) -> int:
         return int(self._memory.query(f"SELECT COUNT(*) FROM {table} WHERE {where}", parameters)[0][0])

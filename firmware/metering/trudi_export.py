@@ -15,7 +15,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
-from devices.errors import UsageError
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from devices.errors import DeviceError, UsageError
 from devices.protocols.trudi.content import (
     SIGNATURE_CERTIFICATE,
     CertType,
@@ -36,11 +39,11 @@ from devices.protocols.trudi.rules import Query, clean
 from devices.protocols.trudi.status import Severity
 from devices.protocols.trudi.writer import write
 from firmware.metering.contracts import Contract, contracts
-from firmware.metering.signed_octets import logical_name
+from firmware.metering.signed_octets import logical_name, signed_octets
 from firmware.metering.status_word import GatewayBit
 from firmware.metering.tariffs.readings import severity, word_of
 from firmware.security.certificates import SUB_CA, certificate
-from firmware.security.module import GW_WAN_SIG
+from firmware.security.module import GW_WAN_SIG, verify
 from firmware.storage.memory import NonVolatileMemory
 
 EXPORTED: Final = frozenset((1, 2, 6, 7))
@@ -138,6 +141,7 @@ def export_contract(memory: NonVolatileMemory, name: str, wishes: Wishes, sink: 
 
     Raises:
         UsageError: no such contract, no values, or rules of the file's format that they break.
+        DeviceError: a value does not fit its signature; nothing was written.
     """
     contract = contract_named(memory, name)
     if wishes.begin_s is not None and wishes.end_s is not None and wishes.end_s < wishes.begin_s:
@@ -146,11 +150,29 @@ def export_contract(memory: NonVolatileMemory, name: str, wishes: Wishes, sink: 
     query = Query(contract.use_case, _utc(begin_s), _utc(end_s), _closed(contract, wishes, end_s))
     lists = _Lists(memory, contract, begin_s, end_s, captures)
     content = _content(memory, contract, wishes, lists.all())
+    _check_signatures(content, lists)
     try:
         octets = write(replace(content, log=_Log(memory, contract.consumer, begin_s, end_s)), sink(), query)
     except ExportRefused as error:
         raise UsageError(f"the values of contract {name} do not make a TRuDI file: {error}") from None
     return Exported(octets, len(content.lists), lists.count, begin_s, end_s, lists.without_value())
+
+
+def _check_signatures(content: GatewayExport, lists: _Lists) -> None:
+    """Every value fits its signature, by the certificate that stands in the same file (wan-core 7.2).
+
+    A certificate without a key that could be used is left to the rules of the format.
+    """
+    try:
+        key = x509.load_der_x509_certificate(content.certificates[0].der).public_key()
+    except ValueError:
+        return
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return
+    wrong = [name for name, octets, signature in lists.signed() if not verify(key, octets, signature)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise DeviceError(f"nothing is exported: the signature of a stored value does not fit: {wrong[0]}{more}")
 
 
 def _content(
@@ -273,6 +295,11 @@ class _Lists:
             found += self._derived()
         return tuple(found)
 
+    def signed(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Of each value: what it is, the octets that its signature covers, its signature."""
+        for one in self._counters:
+            yield from one.signed()
+
     def without_value(self) -> int:
         """Instants and registers without a number: gaps, and registers that a reading does not have."""
         missing = 0
@@ -359,6 +386,7 @@ class _Lists:
             period_s=period_s,
         )
         more = f".{number + 1}" if number else ""
+        rows.covered = (logical_name(obis, owner), scaler, unit)
         block = IntervalBlock(_utc(self._block_begin_s), self._block_end_s - self._block_begin_s, rows)
         return MeterReading(meter, f"{code}.{owner}.{meter}{more}", kind, (block,))
 
@@ -368,6 +396,7 @@ class _Readings:
 
     Attributes:
         count: how many there were the last time.
+        covered: logical name, scaler and unit that their signatures cover.
     """
 
     def __init__(self, fetch: Callable[[int, int], list[tuple[Any, ...]]], begin_s: int, end_s: int) -> None:
@@ -375,14 +404,26 @@ class _Readings:
         self._begin_s = begin_s
         self._end_s = end_s
         self.count = 0
+        self.covered: tuple[str, int | None, int | None] = ("", None, None)
 
     def __iter__(self) -> Iterator[IntervalReading]:
         self.count = 0
+        for row in self._all():
+            self.count += 1
+            yield reading_of(row)
+
+    def signed(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """Of each value: name and instant, signed octets, signature."""
+        name, scaler, unit = self.covered
+        for row in self._all():
+            octets = signed_octets(name, row.status, row.capture_us, row.value, scaler, unit)
+            yield f"{name} at {_told(row.grid_s)}", octets, row.signature
+
+    def _all(self) -> Iterator[ExportRow]:
         for since_s in range(self._begin_s, self._end_s + 1, PIECE_S):
             rows = self._fetch(since_s, min(since_s + PIECE_S, self._end_s + 1))
-            self.count += len(rows)
             for value, status, grid_s, capture_us, signature in rows:
-                yield reading_of(ExportRow(int(value), status, grid_s, capture_us, bytes(signature or b"")))
+                yield ExportRow(int(value), status, grid_s, capture_us, bytes(signature or b""))
 
 
 def reading_of(row: ExportRow) -> IntervalReading:

@@ -25,6 +25,8 @@ VALUE_OCTETS: Final = 130
 """Room that a value takes with its signature of 64 octets (measured)."""
 DERIVED_OCTETS: Final = 230
 """Room that a derived value takes (measured)."""
+SENT_OCTETS: Final = 200
+"""Room that an entry of the sent list takes (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +131,19 @@ _ENTRY = "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 def store(readings: Iterable[Reading]) -> list[Statement]:
     """The statements that store readings; an instant that is stored already stays as it is."""
-    statements: list[Statement] = []
+    heads: list[Statement] = []
+    entries: list[Statement] = []
     for one in readings:
         meter, grid_s = one.meter, one.grid_s
-        statements.append((_HEAD, (meter, grid_s, one.capture_us, one.status, one.signature, digest_of(one))))
+        heads.append((_HEAD, (meter, grid_s, one.capture_us, one.status, one.signature, digest_of(one))))
         for position, entry in enumerate(one.entries):
             kind, value = _kind(entry.value)
             row = (
                 meter, grid_s, position, entry.obis, kind, value, entry.scaler, entry.unit, entry.status,
                 entry.signature,
             )  # fmt: skip
-            statements.append((_ENTRY, row))
-    return statements
+            entries.append((_ENTRY, row))
+    return heads + entries
 
 
 def last_grid(memory: NonVolatileMemory, meter: str) -> int | None:
@@ -150,9 +153,10 @@ def last_grid(memory: NonVolatileMemory, meter: str) -> int | None:
 
 
 def used_octets(memory: NonVolatileMemory) -> int:
-    """Room that all stored values take, derived ones included."""
-    counts = [memory.query(f"SELECT COUNT(*) FROM {table}")[0][0] for table in ("reading", "entry", "derived")]
-    return sum(count * room for count, room in zip(counts, (READING_OCTETS, VALUE_OCTETS, DERIVED_OCTETS), strict=True))
+    """Room that all stored values take, derived ones and the list of what was sent included."""
+    counts = [memory.query(f"SELECT COUNT(*) FROM {table}")[0][0] for table in ("reading", "entry", "derived", "sent")]
+    rooms = (READING_OCTETS, VALUE_OCTETS, DERIVED_OCTETS, SENT_OCTETS)
+    return sum(count * room for count, room in zip(counts, rooms, strict=True))
 
 
 def read(

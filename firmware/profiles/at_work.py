@@ -13,6 +13,7 @@ from firmware.lmn.wireless.service import RadioService
 from firmware.metering.core import MeteringCore
 from firmware.metering.registration import ActiveProfile
 from firmware.metering.tariffs.profile import EvaluationProfile
+from firmware.ntp_client import TimeSource
 from firmware.own_clock import OwnClock
 from firmware.profiles.changes import Change
 from firmware.profiles.kinds import HanProfile, WanProfile
@@ -117,7 +118,7 @@ class ProfilesAtWork:
         if old is None or case is None or case.decided_s < old.begin_s:
             if old is not None:
                 self._metering.forget(profile.name)
-            self._metering.evaluate(profile)
+            self._metering.evaluate(profile, anew=old is not None)
             return
         if profile.recipients != old.recipients:
             case.send_to(profile.recipients)
@@ -127,9 +128,27 @@ class ProfilesAtWork:
     def _communicate(
         self, change: Change, profile: WanProfile | HanProfile, old: WanProfile | HanProfile | None
     ) -> None:
-        """A consumer's log is there from the first profile on and stays; connections are the business of the WAN."""
+        """A consumer's log is there from the first profile on and stays; time servers are asked from now on.
+
+        Connections are the business of the WAN.
+        """
+        if isinstance(profile, WanProfile) and profile.role == "NTP":
+            self._ask_for_time()
         if change is not Change.REMOVED and isinstance(profile, HanProfile) and profile.role == "consumer":
             self._control.journal.add_consumer(profile.user)
+
+    def _ask_for_time(self) -> None:
+        """Of the time servers of all profiles, in their order; without any of that of the configuration."""
+        servers = tuple(
+            TimeSource((endpoint.address.host, endpoint.address.port), one.id)
+            for one in self.store.profiles.values()
+            if isinstance(one, WanProfile) and one.role == "NTP"
+            for endpoint in one.endpoints
+            if endpoint.scenario == "time_sync"
+        )
+        configured = self._unit.config.time_server
+        if self._control.time is not None:
+            self._control.time.ask(servers or (() if configured is None else (TimeSource(configured),)))
 
     def _withdrawn(self, profile: ActiveProfile, deleted: bool) -> None:
         if deleted:

@@ -65,7 +65,7 @@ class SensorProfile:
         registers: OBIS codes to keep, ``1-0:1.8.0*255``; empty: all that it sends.
         key: its initial key, by radio that of its telegrams; None: not known.
         certificate: the meter's own TLS certificate, DER; None: it gets one when it is paired.
-        transformer_factor: by which readings are multiplied for display and bills; stored values stay the meter's.
+        transformer_factor: by which energy and power are multiplied in all that is derived; originals stay the meter's.
         display_factor: by which they are multiplied for display only.
         consumer: whose it is.
     """
@@ -95,6 +95,7 @@ class SensorProfile:
             period_s=given.period_s,
             registers=given.obis,
             key=given.key,
+            transformer_factor=given.transformer_factor,
             consumer=given.consumer,
         )
 
@@ -110,6 +111,7 @@ class SensorProfile:
             {"wired_tls": "tls", "wired_clear": "clear"}.get(self.link),  # type: ignore[arg-type]
             self.link == "radio",
             self.period_s,
+            self.transformer_factor,
         )
 
 

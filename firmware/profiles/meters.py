@@ -98,4 +98,5 @@ def active(profile: MeterProfile) -> ActiveProfile:
         profile.key,
         radio,
         profile.period_s,
+        profile.transformer_factor,
     )

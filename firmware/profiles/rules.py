@@ -14,6 +14,7 @@ from devices.errors import UsageError
 from devices.protocols.sym import KEY_OCTETS
 from firmware.metering.tariffs import rules as tariffs
 from firmware.metering.tariffs.profile import REGISTERED, EvaluationProfile
+from firmware.metering.tariffs.readings import factor_of
 from firmware.profiles.evaluation_form import FIELD_NAMES
 from firmware.profiles.findings import NO_ROOM, REJECTED, SIGNER_WRONG, UNTRUSTED, Finding, of_tariff
 from firmware.profiles.forms import plain_of
@@ -301,6 +302,9 @@ def _content(one: Profile, view: View) -> Iterator[Finding]:
             yield _finding(one, "V1", 400, "the initial key is missing, without which the meter cannot be paired")
         if min(one.transformer_factor, one.display_factor) <= 0:
             yield _finding(one, "V1", 400, "factors are greater than zero")
+        if factor_of(one.transformer_factor) is None:
+            told = f"with a transformer factor of {one.transformer_factor} values cannot be exact in 64 bits"
+            yield _finding(one, "V1", 400, f"{told}; right: at most 100000, with at most four decimals")
         wired = one.link != "radio"
         if wired and one.period_s not in {None, view.limits.grid_s}:
             told = f"a registration period of {one.period_s} s; wired meters are read every {view.limits.grid_s} s"
@@ -378,6 +382,11 @@ def _meter_in_use(old: SensorProfile, new: SensorProfile, view: View) -> Iterato
         for obis in used:
             if kept and obis not in kept:
                 yield _finding(new, "V3", 409, f"evaluation profile {evaluation.name} needs the register {obis}")
+        decided_s = view.progress(evaluation.name).decided_s
+        begun = decided_s is not None and decided_s >= evaluation.begin_s
+        if begun and old.transformer_factor != new.transformer_factor:
+            told = f"evaluation profile {evaluation.name} reckons with the factor {old.transformer_factor}"
+            yield _finding(new, "V4", 409, told)
         period_s = new.period_s
         if evaluation.use_case in REGISTERED and period_s is not None and evaluation.period_s % period_s:
             told = f"evaluation profile {evaluation.name} needs a value every {evaluation.period_s} s"

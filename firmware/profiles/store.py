@@ -131,6 +131,11 @@ class ProfileStore:
         return {one.profile.id: one.profile for one in self._ordered if not one.archived}
 
     @property
+    def evaluations(self) -> tuple[TariffProfile, ...]:
+        """The evaluation profiles whose values are there, also deleted ones while their values are kept."""
+        return tuple(one.profile for one in self._ordered if isinstance(one.profile, TariffProfile))
+
+    @property
     def _next(self) -> int:
         return max([self._taken, *(one.number for one in self._entries.values())]) + 1
 

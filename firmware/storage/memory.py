@@ -3,7 +3,7 @@
 Four kinds of content, so that nobody mixes them up:
 
 * ``setting``, ``image``, ``log``, ``log_anchor``, ``log_head``, ``reading``, ``entry``, ``derived``, ``sent``,
-  ``evaluation``: written by the firmware in commits; ``log_torn``: what a power cut left of a log entry.
+  ``waiting``, ``evaluation``: written by the firmware in commits; ``log_torn``: what a power cut left of a log entry.
 * ``register``: registers of hardware with a battery of its own (real time clock): written at once.
 * ``secret``: private keys in the security module, a chip of its own: written when a key is made.
 * ``fault``: defects of this unit that the maintenance port planted; the firmware meets them, it does not own them.
@@ -18,6 +18,8 @@ import json
 import random
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,8 @@ CREATE TABLE IF NOT EXISTS derived (profile TEXT NOT NULL, at_s INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS sent (number INTEGER PRIMARY KEY, profile TEXT NOT NULL, recipient TEXT NOT NULL,
   cause TEXT NOT NULL, begin_s INTEGER NOT NULL, end_s INTEGER NOT NULL, count INTEGER NOT NULL,
   sent_us INTEGER NOT NULL, signature BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS waiting (number INTEGER PRIMARY KEY, profile TEXT NOT NULL, delivery INTEGER NOT NULL,
+  recipient TEXT NOT NULL, content TEXT NOT NULL, digest BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS evaluation (profile TEXT PRIMARY KEY, state TEXT NOT NULL, digest BLOB NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS register (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -86,18 +90,19 @@ class NonVolatileMemory:
 
     Args:
         path: file to keep it in (WAL, synchronous=FULL), or None for memory that lives as long as the process.
+        durable: False: commits are not awaited on the disk, for a file that counts only once it is finished.
 
     Raises:
         UsageError: the file cannot be opened or is no memory of a gateway.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, durable: bool = True) -> None:
         self.path = path
         try:
             self._db = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
             if path is not None:
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
+                self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise UsageError(
@@ -112,8 +117,8 @@ class NonVolatileMemory:
         """Carry out all `statements` or, when one fails, none of them."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            for sql, parameters in statements:
-                self._db.execute(sql, parameters)
+            for sql, group in groupby(statements, key=itemgetter(0)):
+                self._db.executemany(sql, [parameters for _, parameters in group])
         except BaseException:
             self._db.execute("ROLLBACK")
             raise

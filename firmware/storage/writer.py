@@ -108,9 +108,15 @@ class StorageWriter:
 
     def _end(self) -> None:
         self._handle = None
-        self._memory.commit(self._running)
-        self._running = []
         waiters, self._running_waiters = self._running_waiters, []
+        try:
+            self._memory.commit(self._running)
+        except Exception as error:
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_exception(error)
+            raise
+        self._running = []
         self._start()
         for waiter in waiters:
             if not waiter.done():

@@ -58,7 +58,7 @@ NUMBERS_OF_PPC = {"meter_checksum_invalid": 10263, "meter_pairing_failed": 10214
 
 async def suffered(clock: Clock, kind: str, product: str) -> tuple[SecureRack, list[dict[str, Any]]]:
     """A gateway with two meters of which the first has had the fault for five minutes, and what was logged of it."""
-    options: dict[str, object] = {"registration_period_s": 60, "sync_max_interval_s": 1e8}
+    options: dict[str, object] = {"registration_period_s": 60, "receive_window_share": 0.15, "sync_max_interval_s": 1e8}
     rack = SecureRack(clock, NUMBER, OTHER, gateway_type=load(product), **options)
     rack.gateway.power_on()
     await rack.secured()

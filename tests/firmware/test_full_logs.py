@@ -20,7 +20,7 @@ DAY = 86_400_000_000
 
 async def test_ppc_does_not_tell_of_room_while_metering_stays_stopped_for_good(clock: Clock) -> None:
     """[PPC] 2.6: after 10238 the device is to be exchanged, so 10255 would promise what does not come."""
-    rack = Rack(clock, load("ppc"), GatewayConfig())
+    rack = Rack(clock, load("ppc"), GatewayConfig(options={"consumer_log_capacity": 500}))
     rack.gateway.power_on()
     await rack.ready()
     await rack.console.do("fill_log", book="consumer", to=1.0)
@@ -35,7 +35,7 @@ async def test_ppc_does_not_tell_of_room_while_metering_stays_stopped_for_good(c
 async def test_room_in_all_full_logs_brings_metering_back_and_each_is_told(clock: Clock) -> None:
     told = PRODUCT.stores["consumer"].model_copy(update={"back_event": "metering_resumed"})
     product = PRODUCT.model_copy(update={"stores": {**PRODUCT.stores, "consumer": told}})
-    rack = Rack(clock, product, GatewayConfig(consumers=("a", "b")))
+    rack = Rack(clock, product, GatewayConfig(consumers=("a", "b"), options={"consumer_log_capacity": 500}))
     rack.gateway.power_on()
     await rack.ready()
     await rack.console.do("fill_log", book="consumer", to=1.0)

@@ -209,7 +209,7 @@ async def test_the_system_log_wraps_and_its_chain_stays_whole(clock: Clock) -> N
 
 
 async def test_a_full_consumer_log_stops_metering_until_there_is_room(clock: Clock) -> None:
-    rack = Rack(clock, PRODUCT, GatewayConfig())
+    rack = Rack(clock, PRODUCT, GatewayConfig(options={"consumer_log_capacity": 500}))
     rack.gateway.power_on()
     await rack.ready()
     await rack.console.do("fill_log", book="consumer", to=0.95)
@@ -287,11 +287,11 @@ def test_the_same_seed_gives_the_same_memory_and_the_same_edges() -> None:
 
 
 def test_options_are_checked_by_name_and_kind() -> None:
-    assert options_from({"receive_window_s": 5}).receive_window_s == 5.0
-    with pytest.raises(UsageError, match="did you mean 'receive_window_s'"):
-        options_from({"recieve_window_s": 5})
+    assert options_from({"read_patience_s": 5}).read_patience_s == 5.0
+    with pytest.raises(UsageError, match="did you mean 'receive_window_share'"):
+        options_from({"recieve_window_share": 5})
     with pytest.raises(UsageError, match="cannot be 'long'"):
-        options_from({"receive_window_s": "long"})
+        options_from({"receive_window_share": "long"})
     with pytest.raises(UsageError, match="cannot be True"):
         options_from({"slot_count": True})
 

@@ -131,7 +131,7 @@ WORKS = {  # state -> (values captured, services run)
 async def test_a_cause_leads_to_its_state_with_its_effects(
     clock: Clock, product: str, fault: str, fields: dict[str, Any], state: str
 ) -> None:
-    rack, meter = await _running(clock, product, component_restart_delay_s=2000)
+    rack, meter = await _running(clock, product, component_restart_delay_s=2000, consumer_log_capacity=500)
     await rack.console.do(fault, **fields)
     await clock.sleep(1)
     assert (await rack.console.info())["state"] == state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from small_meter import SmallBus, SmallMeter
 from devices import gateway_types
 from devices.clock import Clock
 from firmware.config import GatewayConfig, MeterProfile
+from firmware.metering.tariffs.standard import standard_profile
+from firmware.profiles.changes import Change
 from firmware.storage.memory import NonVolatileMemory, Statement
 
 NUMBER, OTHER = "1SAG0021061001", "1EMH0000000002"
@@ -256,4 +259,40 @@ async def test_an_order_needs_a_gateway_that_is_ready(clock: Clock) -> None:
         answer = await rack.console.ask(**command)
         assert answer["refused"]
         assert "without power" in answer["error"]
+    await rack.close()
+
+
+async def test_who_gets_values_may_change_while_the_profile_runs(clock: Clock) -> None:
+    """wan-core 6.4.3.3: from the change on the new participant gets readings on demand, and the old one none."""
+    rack = await ready(rack_of(clock), NUMBER)
+    assert (await rack.console.do("install_profile", profile=[METER]))["status"] == 201
+    session = rack.gateway._session
+    assert session is not None
+    midnight = clock.now().replace(hour=23, minute=0, second=0, microsecond=0)
+    old = standard_profile(6, NUMBER, OBIS, "consumer-1", int(midnight.timestamp()), None)
+    old = replace(old, recipients=("first",))
+    session.profiles.on_evaluation_profile(Change.ADDED, old, None)
+    await clock.sleep(30 * 3600)
+    day = midnight.date() + timedelta(days=1)
+    order = session.metering.order_reading
+    assert order(old.name, day, "first") == ""
+    assert order(old.name, day, "second")
+    session.profiles.on_evaluation_profile(Change.CHANGED, replace(old, recipients=("second",)), old)
+    assert order(old.name, day, "first")
+    assert order(old.name, day, "second") == ""
+    assert [one.recipient for one in session.metering.outbox.waiting] == ["first", "second"]
+    await rack.close()
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_ppc_tells_data_packets_where_it_is_set_up_to_and_overload(clock: Clock, told: bool) -> None:
+    """[PPC] 10: 10164 and 10273."""
+    rack = await ready(rack_of(clock, options={"log_meter_packets": told}), NUMBER)
+    assert (await rack.console.do("install_profile", profile=METER))["status"] == 201
+    await clock.sleep(1900)
+    packets = await logged(rack, "meter_packet_received")
+    assert [(one["id"], one["parameters"]["meter"]) for one in packets] == [(10164, NUMBER)] * (2 if told else 0)
+    await rack.console.do("overload_bus", on=True)
+    (entry,) = await logged(rack, "overload_detected")
+    assert entry["id"] == 10273
     await rack.close()

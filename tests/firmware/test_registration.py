@@ -114,7 +114,7 @@ async def test_a_step_of_the_clock_during_the_reading_leaves_gaps(
 
 async def test_an_instant_that_comes_while_the_last_one_is_still_read_is_a_gap(clock: Clock) -> None:
     """A period of 5 s with a meter that is busy for longer: the instant passed over has its entry all the same."""
-    rack, meters = _rack(clock, registration_period_s=5, read_patience_s=8.0)
+    rack, meters = _rack(clock, registration_period_s=5, receive_window_share=1.8, read_patience_s=8.0)
     await clock.sleep(40)
     meters[0].busy_polls = 120
     await clock.sleep(60)

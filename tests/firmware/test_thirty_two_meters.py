@@ -55,7 +55,7 @@ async def test_pairing_costs_no_reading(clock: Clock) -> None:
 async def test_slow_and_broken_meters_take_nothing_from_the_others(clock: Clock) -> None:
     """lmn-wired 6: RNR for ever, silence on links, a wrong key, no TLS; all bounded."""
     profiles = (*map(profile, NUMBERS[:7]), profile(NUMBERS[7], key=bytes(16)))
-    rack = SecureRack(clock, *NUMBERS[:8], profiles=profiles, registration_period_s=60)
+    rack = SecureRack(clock, *NUMBERS[:8], profiles=profiles, registration_period_s=60, receive_window_share=0.15)
     rack.gateway.power_on()
     await clock.sleep(115)
     rack.meters[0].station.fault("rnr_forever")
@@ -73,7 +73,7 @@ async def test_slow_and_broken_meters_take_nothing_from_the_others(clock: Clock)
 
 async def test_slow_meters_in_the_clear_take_nothing_from_the_others(clock: Clock) -> None:
     profiles = tuple(MeterProfile(number) for number in NUMBERS[:6])
-    rack = SecureRack(clock, *NUMBERS[:6], profiles=profiles, registration_period_s=60)
+    rack = SecureRack(clock, *NUMBERS[:6], profiles=profiles, registration_period_s=60, receive_window_share=0.15)
     rack.gateway.power_on()
     await clock.sleep(115)
     for one in rack.meters[:3]:

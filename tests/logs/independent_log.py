@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def der(signature: bytes) -> bytes:
@@ -52,11 +56,30 @@ class OpenSsl:
         return done.returncode == 0 and "Verified OK" in done.stdout
 
 
+def vouched(first: dict[str, Any], folder: Path) -> list[str]:
+    """What is wrong with the certificates of the first line."""
+    for number, pem in enumerate(first["certificates"]):
+        (folder / f"certificate{number}.pem").write_text(pem, encoding="ascii")
+
+    def openssl(*words: str) -> str:
+        done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
+    own, last = "certificate0.pem", f"certificate{len(first['certificates']) - 1}.pem"
+    above = ["verify", "-no_check_time", "-CAfile", last, "-untrusted", "certificate1.pem", own]
+    wrong = [] if openssl(*above) == f"{own}: OK" else ["certificates"]
+    subject = openssl("x509", "-in", own, "-noout", "-subject", "-nameopt", "multiline")
+    if not re.search(rf"^ +commonName += {re.escape(first['device'])}\.SMGW$", subject, re.MULTILINE):
+        wrong.append("device")
+    return wrong if openssl("x509", "-in", own, "-noout", "-pubkey") == first["public_key"].strip() else [*wrong, "key"]
+
+
 def wrong_in(lines: list[str], folder: Path) -> list[str]:
     """What is wrong with an export; nothing when it is sound."""
     first, *rest = [json.loads(line) for line in lines]
     assert first["format"] == "smgw-log-export-1"
     openssl, wrong = OpenSsl(folder, first["public_key"]), []
+    wrong += vouched(first, folder)
     books: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for line in rest:
         books.setdefault((line["book"], line["owner"]), []).append(line)
@@ -65,6 +88,8 @@ def wrong_in(lines: list[str], folder: Path) -> list[str]:
         for line in told:
             where = f"{book} {owner} {line['kind']} {line['number']}"
             if line["kind"] == "entry":
+                if datetime.fromisoformat(line["time"]) != EPOCH + timedelta(microseconds=line["time_us"]):
+                    wrong.append(f"{where} time")
                 octets = octets_of(line)
                 chain = hashlib.sha256(chain + signature + octets).digest()
                 signature = bytes.fromhex(line["signature"])

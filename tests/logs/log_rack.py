@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 from devices.gateway_types import load
@@ -12,10 +13,12 @@ from firmware.logs.capacity import Key
 from firmware.logs.journal import Journal
 from firmware.own_clock import OwnClock
 from firmware.product import Product
+from firmware.security.certificates import make_certificates
 from firmware.security.module import SecurityModule, make_keys
 from firmware.storage.memory import NonVolatileMemory, setting_statement
 from firmware.storage.writer import StorageWriter
 
+DEVICE = "EEMH0009264154"
 BOOKS: tuple[Key, ...] = (("calibration", ""), ("system", ""), ("consumer", "consumer-1"))
 
 
@@ -34,7 +37,8 @@ def filled(file: Path | None, entries: int, *, drop: int = 0, curve: str = "brai
     memory = NonVolatileMemory(file)
     make_keys(memory, random.Random(7), curve)
     signer = SecurityModule(memory)
-    statements = [setting_statement("hardware", "EEMH0009264154")]
+    make_certificates(memory, random.Random(9), DEVICE, Options(), datetime(2026, 1, 1, tzinfo=UTC))
+    statements = [setting_statement("hardware", DEVICE)]
     for name, owner in BOOKS:
         book = LogBook(memory, name, owner, 10_000, signer)
         statements += book.begin()
@@ -55,6 +59,8 @@ def journal_of(
 ) -> Journal:
     """A journal beside which nothing else runs; what it says about operating states is put into `causes`."""
     make_keys(memory, random.Random(7), "brainpoolP256r1")
+    make_certificates(memory, random.Random(9), DEVICE, Options(), datetime(2026, 1, 1, tzinfo=UTC))
+    memory.commit([setting_statement("hardware", DEVICE)])
     said = [] if causes is None else causes
     return Journal(
         Product(load(product)), memory, writer, own, options or Options(), ("consumer-1",),

@@ -45,11 +45,12 @@ async def run_core(
     since: datetime = BEGIN,
     sign_ahead: int = 0,
     meters: dict[str, Answer] | None = None,
+    product: str = "casa",
     **options: Any,
 ) -> Simulation:
     """Run a core for so many days from a minute before `since`."""
     simulation = Simulation(
-        load("casa"),
+        load(product),
         loop_clock(since),
         memory,
         random.Random(7),

@@ -93,6 +93,8 @@ def test_v1_content_that_means_nothing_is_refused(shelf: Shelf) -> None:
         (meter(link="wired_tls"), 400),
         (meter(link="wired_symmetric", key="00" * 16), 422),
         (meter(transformer_factor="0"), 400),
+        (meter(transformer_factor="0.33333"), 400),
+        (meter(transformer_factor="1E+9"), 400),
         (peer(shelf.pki, endpoints=[{"scenario": "management", "host": "a", "port": 1}]), 400),
     ):
         answer = shelf.store.install(bad)

@@ -42,7 +42,7 @@ FIRST, SECOND = "1SAG0021061001", "1EMH0005975894"
 BEGIN = datetime(2026, 1, 5, 0, 10, tzinfo=UTC)
 END = datetime(2026, 1, 5, 1, 17, tzinfo=UTC)
 GRID_S = 900
-_TABLES = ("reading", "entry", "derived", "log", "setting", "image", "sent", "evaluation")
+_TABLES = ("reading", "entry", "derived", "log", "setting", "image", "sent", "waiting", "evaluation")
 _KEYS = {"reading": 2, "entry": 3, "derived": 3, "log": 3, "setting": 1, "image": 1, "sent": 1, "evaluation": 1}
 _HARDWARE = ("register", "secret", "fault")
 

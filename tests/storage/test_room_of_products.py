@@ -21,7 +21,7 @@ CAPACITY = 1_000_000
 
 async def _ready(clock: Clock, product: str, **options: Any) -> Rack:
     data = load(product)
-    given = {"storage_capacity_octets": CAPACITY, "registration_period_s": 60, "receive_window_s": 0.6, **options}
+    given = {"storage_capacity_octets": CAPACITY, "registration_period_s": 60, **options}
     config = GatewayConfig(device_id=data.device_id, meters=(MeterProfile(NUMBER),), options=given)
     rack = Rack(clock, data, config)
     SmallBus(clock, rack.lmn[1], [SmallMeter(NUMBER)])

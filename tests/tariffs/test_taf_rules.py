@@ -24,7 +24,6 @@ from firmware.metering.tariffs.rules import (
     change_findings,
     deletion_finding,
     findings,
-    legally_relevant_changes,
     referring,
 )
 
@@ -188,12 +187,6 @@ def test_an_end_that_is_past_or_breaks_the_tariff_is_refused() -> None:
     for end_s in (at(2026, 3, 2), None):
         (one,) = change_findings(short, replace(short, end_s=end_s), KNOWN, NOW, BEGIN)
         assert "no entry for 2026-03-01" in one.reason
-
-
-def test_changes_of_what_is_legally_relevant_are_told_with_old_and_new_value() -> None:
-    """V13."""
-    changes = legally_relevant_changes(good(7), good(7, end_s=None, recipients=()))
-    assert [(one.field, one.old, one.new) for one in changes] == [("end_s", str(END), "None")]
 
 
 def test_a_running_profile_is_not_deleted() -> None:

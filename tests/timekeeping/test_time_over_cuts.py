@@ -39,7 +39,7 @@ class Site:
 
     def __init__(self, clock: Clock, product: str, server: TimeServer, **options: Any) -> None:
         data = load(product)
-        given = {"registration_period_s": 60, "receive_window_s": 0.6, "invite_interval_s": 600, **options}
+        given = {"registration_period_s": 60, "invite_interval_s": 600, **options}
         config = GatewayConfig(
             device_id=data.device_id, meters=(MeterProfile(NUMBER),), options=given, time_server=server.address
         )
@@ -311,7 +311,7 @@ async def test_values_of_an_invalid_time_are_marked_or_not_captured(
     """wan-core 7.5: a switch, with a default for each maker; PPC marks (Q7), CONEXA and CASA stop."""
     marks = policy == "mark" or (policy == "type" and product == "ppc")
     site = Site(clock, product, time_server, time_invalid_policy=policy, registration_period_s=900,
-                receive_window_s=9.0, sync_max_interval_s=2 * HOUR_S, sync_warn_after_s=HOUR_S,
+                sync_max_interval_s=2 * HOUR_S, sync_warn_after_s=HOUR_S,
                 ntp_retry_interval_s=300.0)  # fmt: skip
     await site.on()
     await clock.sleep(130)
@@ -327,7 +327,25 @@ async def test_values_of_an_invalid_time_are_marked_or_not_captured(
     time_server.answering = True
     await clock.sleep(320)
     assert site.time.state is TimeState.SYNCED
+    gaps = [one["status"] for one in await site.rack.console.rows() if one["gap"]]
+    assert len(gaps) == (0 if marks else 4)
+    assert all(_bit(one, TIME_INVALID) for one in gaps)  # critical, not merely missing (wan-core 7.3)
     known = len(await site.marks())
     await clock.sleep(HOUR_S)
     assert (await site.marks())[known:] == [False] * 4
+    await site.close()
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize(("off_s", "good"), [(26.8, True), (-26.8, True), (27.2, False), (-27.2, False)])
+async def test_a_clock_may_be_off_by_27_seconds_and_no_more(
+    clock: Clock, time_server: TimeServer, product: str, off_s: float, good: bool
+) -> None:
+    """wan-core 7.4: 3 % of the smallest registration period, 27 s of 900 s."""
+    site = Site(clock, product, time_server, registration_period_s=900)
+    await site.on()
+    time_server.offset = timedelta(seconds=off_s)
+    await clock.sleep(HOUR_S)
+    assert site.time.state is (TimeState.SYNCED if good else TimeState.INVALID)
+    assert len(await site.entries("deviation_exceeded")) == (0 if good else 1)
     await site.close()

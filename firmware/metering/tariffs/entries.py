@@ -92,11 +92,15 @@ class Cause(StrEnum):
     PERIODIC = "periodic"
     THRESHOLD = "threshold"
     EACH = "each"
+    FIRST = "first"
+    """The first reading of the validity of TAF-1, 2 and 7."""
+    LAST = "last"
+    """The last one, with all that was not sent before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Measured values to be sent.
+    """Values to be sent.
 
     Attributes:
         number: by which the sender says what became of it.
@@ -104,6 +108,7 @@ class Delivery:
         at_s: the instant of that.
         values: what to send, in the order of time.
         lost: samples that found no room or did not outlive a power cut, since the last delivery.
+        span: first and last instant of what to send out of the list of its profile, in place of `values`; None: these.
     """
 
     number: int
@@ -111,6 +116,15 @@ class Delivery:
     at_s: int
     values: tuple[Derived, ...]
     lost: int = 0
+    span: tuple[int, int] | None = None
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """First and last instant of what it brings."""
+        if self.span is not None:
+            return self.span
+        instants = [one.at_s for one in self.values]
+        return min(instants), max(instants)
 
 
 Output = Derived | Event | Deletion | Delivery

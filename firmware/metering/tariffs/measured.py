@@ -9,6 +9,7 @@ only after one came back by the hysteresis, so a value that trembles around the 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,12 @@ class Measured(UseCase):
         """Deliveries of TAF-14 of which nobody has said yet what became of them, as after a power cut."""
         return tuple(sorted({owner for _, owner in self._unsent if owner} | set(self._dropped)))
 
+    @property
+    def present(self) -> dict[tuple[str, str], Derived]:
+        """The newest sample of each register, by meter and OBIS code; empty before the first."""
+        sources = (one.source for one in self.profile.terms)
+        return {(one.meter, one.obis): value for one, value in zip(sources, self._present, strict=False)}
+
     def demand(self, now_s: int) -> Delivery:
         """The present values on the administrator's order.
 
@@ -72,14 +79,15 @@ class Measured(UseCase):
         self._lost += self._dropped.pop(number, 0)
         self._unsent = deque((one, 0 if owner == number else owner) for one, owner in self._unsent)
 
-    def skip_to(self, now_s: int) -> list[Output]:
+    def skip_to(self, now_s: int, waiting: Container[int] = ()) -> list[Output]:
         """Go on after a time without power: nothing was sampled up to and with `now_s`, and nobody was at work.
 
-        Deliveries under way were not delivered. Their samples and the others that were not sent are kept, or lost and
-        counted, as the profile says.
+        Deliveries under way that are not among those `waiting` were not delivered. Their samples and the others that
+        were not sent are kept, or lost and counted, as the profile says.
         """
         for number in self.under_way:
-            self.failed(number)
+            if number not in waiting:
+                self.failed(number)
         if not self.profile.sending.persistent:
             self._lost += len(self._unsent)
             self._unsent.clear()

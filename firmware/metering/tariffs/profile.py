@@ -15,6 +15,8 @@ REGISTERED: Final = frozenset((1, 2, 6, 7))
 """Use cases that are billed or kept from registered values."""
 MEASURED: Final = frozenset((9, 10, 14))
 """Use cases of measured values that are never billed."""
+SENDS_LISTS: Final = frozenset((1, 2, 7))
+"""Use cases whose lists can be sent at fixed times (wan-core 7.6); TAF-6 goes on a justified order only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,13 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What triggers sending of measured values.
+    """What triggers sending of measured values; `every_s` and `each` also that of the lists of TAF-1, 2 and 7.
 
     Attributes:
         on_demand: an order of the administrator.
         every_s: periodic, on multiples of so many seconds; None: not.
         thresholds: limits.
-        each: ad hoc, every sample at once.
+        each: ad hoc, every sample, or every entry of a list, at once.
         aggregates: what periodic sending adds, over the samples since the last periodic instant.
         capacity: samples that are kept for sending; the oldest are lost first.
         persistent: False: samples do not outlive a power cut, as with CONEXA ([CONEXA] E-5.7).

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Final
 
@@ -163,10 +164,30 @@ def _united(words: tuple[StatusWord, ...]) -> StatusWord:
     return StatusWord(gateway, 0 if any(one.has(GatewayBit.RADIO) for one in words) else meter)
 
 
-def points(reading: Reading, sources: Iterable[Source]) -> list[Point]:
+MOST_FACTOR: Final = 100_000
+MOST_DECIMALS: Final = 4
+"""Bounds of a transformer factor (assumed): a counter of twelve digits stays within 64 bits."""
+ENERGY_AND_POWER: Final = frozenset(range(27, 33))
+"""COSEM units that a transformer factor is about: W, VA, var, Wh, VAh, varh."""
+
+
+@lru_cache(maxsize=64)
+def factor_of(factor: Decimal) -> Amount | None:
+    """A transformer factor as an amount with a scaler not above 0, None: no exact factor within the bounds."""
+    if not factor.is_finite() or not 0 < factor <= MOST_FACTOR:
+        return None
+    for decimals in range(MOST_DECIMALS + 1):
+        value = Fraction(factor) * 10**decimals
+        if value.denominator == 1:
+            return Amount(value.numerator, -decimals)
+    return None
+
+
+def points(reading: Reading, sources: Iterable[Source], factor: Amount | None = None) -> list[Point]:
     """The points that a stored reading has for those of `sources` that are of its meter.
 
-    A register that is not in the reading, or has no number, gives a point without value and with status bit 13.
+    A register that is not in the reading, or has no number, gives a point without value and with status bit 13. Energy
+    and power are multiplied by `factor`, exactly: the scaler stays unless the factor has decimals (wan-core 7.4).
     """
     word = word_of(reading.status)
     entries = {one.obis: one for one in reading.entries}
@@ -179,7 +200,10 @@ def points(reading: Reading, sources: Iterable[Source]) -> list[Point]:
         if entry is None or isinstance(value, bool) or not isinstance(value, int):
             found.append(Point(source, reading.grid_s, None, with_bits(word, GatewayBit.NO_VALUE)))
         else:
-            found.append(Point(source, reading.grid_s, Amount(value, entry.scaler or 0), word, entry.unit))
+            amount = Amount(value, entry.scaler or 0)
+            if factor is not None and entry.unit in ENERGY_AND_POWER:
+                amount = Amount(amount.value * factor.value, amount.scaler + factor.scaler)
+            found.append(Point(source, reading.grid_s, amount, word, entry.unit))
     return found
 
 

@@ -16,7 +16,7 @@ from firmware.metering.tariffs.errors import TariffError
 from firmware.metering.tariffs.findings import Finding
 from firmware.metering.tariffs.local_time import DAY_S, DEFAULT_PERIOD_S, local, midnight, shown, utc
 from firmware.metering.tariffs.measured_rules import measured_findings
-from firmware.metering.tariffs.profile import MEASURED, REGISTERED, EvaluationProfile
+from firmware.metering.tariffs.profile import MEASURED, REGISTERED, SENDS_LISTS, EvaluationProfile
 from firmware.metering.tariffs.readings import ERROR_STAGE, groups
 from firmware.metering.tariffs.refused import SUPPORTED, refusal
 
@@ -75,6 +75,8 @@ def findings(profile: EvaluationProfile, known: Known, now_s: int) -> list[Findi
         found += _BY_USE_CASE.get(profile.use_case, _nothing)(profile)
     if profile.use_case in MEASURED:
         found += measured_findings(profile)
+    if profile.use_case in SENDS_LISTS:
+        found += _lists_sent(profile)
     return found
 
 
@@ -102,15 +104,6 @@ def change_findings(
 def changed_fields(old: EvaluationProfile, new: EvaluationProfile) -> list[str]:
     """Names of the fields that differ."""
     return [one.name for one in fields(EvaluationProfile) if getattr(old, one.name) != getattr(new, one.name)]
-
-
-def legally_relevant_changes(old: EvaluationProfile, new: EvaluationProfile) -> list[Change]:
-    """What goes to the calibration log with old and new value (V13)."""
-    return [
-        Change(name, str(getattr(old, name)), str(getattr(new, name)))
-        for name in changed_fields(old, new)
-        if name in LEGALLY_RELEVANT
-    ]
 
 
 def deletion_finding(profile: EvaluationProfile, decided_s: int | None, *, ended: bool) -> Finding | None:
@@ -281,6 +274,16 @@ def _table(profile: EvaluationProfile, calendar: Calendar, stages: frozenset[int
                     reason = f"day profile {one.name!r} switches at {start:%H:%M}, which is no registration instant"
                     yield Finding("V8", 400, f"{reason} with a period of {profile.period_s} s")
                     return
+
+
+def _lists_sent(profile: EvaluationProfile) -> Iterator[Finding]:
+    """Lists go at fixed times: there is nothing in them that passes a limit."""
+    sending, rule = profile.sending, {1: "V7", 2: "V8"}.get(profile.use_case, "V6")
+    if sending.on_demand or sending.thresholds or sending.aggregates:
+        yield Finding(rule, 400, f"TAF-{profile.use_case} sends its list periodically or each entry at once")
+    if sending.every_s is not None and sending.every_s % profile.period_s:
+        reason = f"is no multiple of the registration period of {profile.period_s} s"
+        yield Finding(rule, 400, f"the sending period of {sending.every_s} s {reason}")
 
 
 def _taf6(profile: EvaluationProfile) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """TAF-7, the load profile: the value of each register at each multiple of the registration period (wan-core 7.6).
 
 Values are handed on as they were read, marked ones with their marks. An instant without a value has an entry with
-status bit 13; a counter that fell is marked with the warning bit.
+status bit 13; a counter that fell is marked with the warning bit, which its original value has already.
 """
 
 from __future__ import annotations
@@ -16,10 +16,16 @@ from firmware.metering.tariffs.use_case import UseCase
 
 
 class Taf7(UseCase):
-    """The list of each register."""
+    """The list of each register.
+
+    Attributes:
+        listing: whether it gives the entries; where the list of original readings is the load profile, nobody needs
+            them a second time.
+    """
 
     def __init__(self, profile: EvaluationProfile) -> None:
         super().__init__(profile)
+        self.listing = True
         self._counters = Counters(profile.terms)
 
     def _row(self, row: Row, edge: Kind | None, found: list[Output]) -> None:
@@ -27,8 +33,13 @@ class Taf7(UseCase):
         events: list[Event] = []
         for number, point in enumerate(row.points):
             source, status = point.source, self._counters.read(number, point, events)
-            found.append(Derived(kind, row.at_s, source.obis, point.amount, status, point.unit, source.meter))
+            if self.listing:
+                found.append(Derived(kind, row.at_s, source.obis, point.amount, status, point.unit, source.meter))
         found += events
+
+    @property
+    def _lists_all(self) -> bool:
+        return True
 
     def _own_state(self) -> Any:
         return self._counters.state()

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from firmware.metering.tariffs.entries import Event, Kind, Output
+from firmware.metering.tariffs.entries import Cause, Delivery, Derived, Event, Kind, Output
 from firmware.metering.tariffs.errors import ProfileError
 from firmware.metering.tariffs.local_time import utc
-from firmware.metering.tariffs.profile import EvaluationProfile
+from firmware.metering.tariffs.profile import SENDS_LISTS, EvaluationProfile
 from firmware.metering.tariffs.readings import Point
 from firmware.metering.tariffs.rows import Row, Rows
 
@@ -29,6 +29,8 @@ class UseCase(ABC):
         self.profile = profile
         self._rows = Rows(profile.sources, profile.begin_s, profile.end_s, profile.period_s)
         self._started = False
+        self._unsent_s: int | None = None
+        """First instant with an entry of its list that no delivery has."""
 
     @property
     def ended(self) -> bool:
@@ -77,6 +79,7 @@ class UseCase(ABC):
             "use_case": self.profile.use_case,
             "end_s": self.profile.end_s,
             "started": self._started,
+            "unsent_s": self._unsent_s,
             "rows": self._rows.state(),
             "own": self._own_state(),
         }
@@ -87,6 +90,7 @@ class UseCase(ABC):
             raise ProfileError(f"this is the state of TAF-{state['use_case']}, not of TAF-{self.profile.use_case}")
         self.profile = replace(self.profile, end_s=state["end_s"])
         self._started = state["started"]
+        self._unsent_s = state.get("unsent_s")
         self._rows.end_s = state["end_s"]
         self._rows.restore(state["rows"])
         self._own_restore(state["own"])
@@ -97,10 +101,42 @@ class UseCase(ABC):
             first, last = not self._started, row.at_s == self.profile.end_s
             if first:
                 found.append(self._start(row.at_s))
-            self._row(row, Kind.FIRST if first else Kind.LAST if last else None, found)
+            edge = Kind.FIRST if first else Kind.LAST if last else None
+            self._row(row, edge, found)
+            if self._sends_lists:
+                self._send(row.at_s, edge, found)
             if last:
                 found.append(self._end(row.at_s))
         return found
+
+    @property
+    def _sends_lists(self) -> bool:
+        """Whether entries of its list go to market participants by themselves (TAF-1, 2 and 7)."""
+        sending = self.profile.sending
+        timed = sending.each or sending.every_s is not None
+        return timed and bool(self.profile.recipients) and self.profile.use_case in SENDS_LISTS
+
+    def _send(self, at_s: int, edge: Kind | None, found: list[Output]) -> None:
+        """First and last reading go at once, what lies between at each entry or at multiples of the sending period."""
+        sending = self.profile.sending
+        entered = self._lists_all or any(isinstance(one, Derived) and one.at_s == at_s for one in found)
+        if entered and self._unsent_s is None:
+            self._unsent_s = at_s
+        cause: Cause | None = None
+        if edge is not None:
+            cause = Cause.FIRST if edge is Kind.FIRST else Cause.LAST
+        elif sending.each and entered:
+            cause = Cause.EACH
+        elif sending.every_s is not None and at_s % sending.every_s == 0:
+            cause = Cause.PERIODIC
+        if cause is not None and self._unsent_s is not None:
+            found.append(Delivery(0, cause, at_s, (), span=(self._unsent_s, at_s)))
+            self._unsent_s = None
+
+    @property
+    def _lists_all(self) -> bool:
+        """Whether its list has an entry for every instant."""
+        return False
 
     def _start(self, at_s: int) -> Event:
         self._started = True
