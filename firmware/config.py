@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from typing import Any, Literal
 
 from devices.errors import UsageError
 from devices.ports.base import BytePort
 from devices.ports.radio import Antenna
 from devices.protocols.lmn_certificate import LIFE_DAYS
+from devices.protocols.sml.messages import ListEntry
 
 Lifecycle = Literal["delivered", "operational"]
 Security = Literal["tls", "clear"]
+DirectMeter = Callable[[], Sequence[ListEntry]]
+"""A meter without a bus: gives its list as of now."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class MeterProfile:
         security: ``tls``: paired and read through TLS; ``clear``: read in the clear; None: ``tls`` when there is a key.
         radio: it is a radio meter; `key` is then the key of its telegrams.
         period_s: distance of its values, seconds; None: the default of its kind. Radio meters only, so far.
+        transformer_factor: by which its energy and power are multiplied where something is derived from them.
     """
 
     device_number: str
@@ -39,6 +44,7 @@ class MeterProfile:
     security: Security | None = None
     radio: bool = False
     period_s: int | None = None
+    transformer_factor: Decimal = Decimal(1)
 
     @property
     def secured(self) -> bool:
@@ -56,6 +62,7 @@ class GatewayCables:
         han_phy: HAN socket, the same.
         maintenance: JSON lines; exists on emulated gateways only.
         antenna: LMN-A, the radio of the metrological network; None: nothing is plugged in.
+        direct: number -> meter that is asked at once, in place of all meters on `lmn`, for spans of virtual time.
     """
 
     lmn: BytePort
@@ -63,6 +70,7 @@ class GatewayCables:
     han_phy: BytePort
     maintenance: BytePort
     antenna: Antenna | None = None
+    direct: Mapping[str, DirectMeter] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,9 @@ class Options:
 
     registration_period_s: int = 900
     """Grid of the original readings (typical value, wan-core 7.4)."""
-    receive_window_s: float = 9.0
-    """How long after a grid instant a reading still counts for it: 1 % of 900 s (wan-core 7.4)."""
+    receive_window_share: float = 0.01
+    """How long after a grid instant a reading still counts for it, as a share of the registration period: 1 %, so that
+    two in succession are never further off (wan-core 7.4)."""
     gap_fill_limit: int = 2976
     """Most gap entries made at once after the gateway was away: 31 days at 15 minutes."""
     storage_write_time_s: float = 0.01
@@ -131,10 +140,98 @@ class Options:
     slot_tolerance_s: float = 0.004
     """How far beside its slot the end of an answer to a presence check may lie; further off it does not count. About
     the guard half of a slot (lmn-wired 1.5); a bench in real time, whose computer is no bus controller, needs more."""
+    han_certificate_curve: str = "type"
+    """Curve of the home interface's certificate; ``type``: secp256r1, for CONEXA secp384r1. Clients offer no brainpool
+    curve (han 1)."""
+    han_only_own_curve: bool = False
+    """Whether the home interface takes only the curve of its certificate for the key exchange; CONEXA always does
+    (han 3.1)."""
+    han_certificate_days: float = 2555.0
+    """Life of the home interface's certificate."""
+    han_login_attempts: int = 5
+    """Failed logins one after the other that lock consumers out; 0: never."""
+    han_lock_s: float = 0.0
+    """For how long; 0: as the type says (five minutes, han 2.1 and 4.1)."""
+    han_failures_forgotten_s: float = 300.0
+    """Time without a failed login after which those before no longer count."""
+    han_nonce_s: float = 600.0
+    """How long a client may use the nonce of a challenge."""
+    han_idle_s: float = 600.0
+    """Time without a request after which a consumer's session ends (han 3.1, 4.1)."""
+    han_session_s: float = 172_800.0
+    """Longest session (han 3.1)."""
+    han_keep_alive_s: float = 60.0
+    """How long a connection without requests is kept."""
+    han_handshake_s: float = 10.0
+    """Longest TLS handshake at the home interface."""
+    han_head_s: float = 10.0
+    """Longest time for the head of a request."""
+    han_request_s: float = 120.0
+    """Longest time for the body of a request and its answer (han 2.1: up to 60 s)."""
+    han_half_open: int = 64
+    """Connections that may be in their handshake at a time; the oldest goes."""
+    han_connections: int = 128
+    """Connections at a time."""
+    han_conexa_challenge: str = "MD5"
+    """What CONEXA asks programs and browsers for: ``MD5``, ``SHA-256``, or ``announced``: newer firmware announces
+    SHA-256 and takes MD5 only (han 3.1)."""
+    han_conexa_user_suffix: str = ".sm"
+    """What follows the user's id in the path that the redirect names; without it is taken as well (han 3.1)."""
+    han_conexa_version: str = "1.3.0"
+    """``version`` of all answers, 1.2.0 or 1.3.0 (han 3.2)."""
+    han_conexa_long_obis: bool = False
+    """Whether ``obis`` is followed by ``.<meter>.sm`` (han 3.2 knows both)."""
+    han_conexa_energy_scaler: int = -1
+    """Scaler of energies in answers: tenths of a watt-hour, on which programs rely (han 3.2); values stored otherwise
+    are cut and signed anew as they are handed out. 1: as stored."""
+    han_conexa_point_codes: str = "1:21 2:22 6:26 7:27 9:29 10:3f 14:2e"
+    """Use case and last octet of the names of usage points, 01005e318021.taf1-1.sm (han 3.2 shows that of TAF-1; those
+    of TAF-7 and 10 are of wan-core 6.1, the others inferred)."""
+    han_conexa_profile_ready_s: float = 600.0
+    """How long after the begin of a contract its signed profile is there; ``taf-profile`` is empty before."""
+    han_conexa_log_numbers: bool = False
+    """Whether ``level`` and ``outcome`` of log entries are numbers (1 to 4, 0 and 1) instead of words (han 3.2 does not
+    say)."""
+    han_conexa_plain_content_type: bool = False
+    """Whether a Content-Type with a parameter, ``application/json; charset=utf-8``, is refused (han 3.1 demands
+    application/json without saying so)."""
+    han_conexa_chunked: bool = False
+    """Whether bodies in pieces, without Content-Length, are taken; on the real device they fail (han 3.1)."""
+    han_ppc_bootstream: str = "25456"
+    """Number of smgw-bootstream as delivered; [PPC] 3.2.2 shows the form, fig. 13 these digits. Clients want 24052 or
+    more (han 2.1)."""
+    han_ppc_services: str = "25471"
+    """Number of smgw-services as delivered; clients want 25334 or more (han 2.1)."""
+    han_ppc_session: str = "cookie"
+    """How a consumer gets his session: ``cookie``, or ``body``: old firmware puts it before the page (han 2.1)."""
+    han_ppc_old_columns: bool = False
+    """Whether the column of OBIS codes has the misspelt id of old firmware (han 2.3)."""
+    han_ppc_validity: str = "numbers"
+    """Whether the column "istvalide" holds ``numbers`` or ``words``; both occur (han 2.3, 9)."""
+    han_ppc_values_page: int = 200
+    """Instants on one page of values; one page has to hold a day of quarter hours, also that of 25 hours, because
+    clients read the first only (han 2.4)."""
+    han_ppc_register_page: int = 200
+    """Values on one page of derived registers, and billing periods on one of those."""
+    han_ppc_export_limit: int = 0
+    """Instants that one export of meter values may hold, 0: any number; logs have a limit of 1000 (han 2.2)."""
     retention_original_days: float = 731.0
     """How long original values are kept: 24 months, what load profiles owe consumers (wan-core 7.7); 0: for ever."""
     retention_derived_days: float = 1096.0
     """How long derived values are kept: three years, what bills owe consumers (wan-core 7.7); 0: for ever."""
+    han_casa_host_check: bool = True
+    """CASA: whether it answers only when the Host header is its address, smgw.local or <huid>.local (han 4.1, reported
+    by users)."""
+    han_casa_locked_status: int = 403
+    """CASA: HTTP status of the JSON paths while consumers are locked out (han 4.1 knows the lock, not its status)."""
+    han_casa_profile_ready_s: float = 600.0
+    """CASA: how long after the begin of a contract its signed profile is there; 204 before that (han 4.2)."""
+    han_casa_mdns: bool = False
+    """CASA: whether smgw.local and <huid>.local are announced by mDNS, where the package zeroconf is installed
+    (han 4.1)."""
+    measured_values_at_cut: str = "type"
+    """What a power cut does to values of TAF-9, 10 and 14 that wait to be sent: ``keep``, ``lose`` or ``type`` (as the
+    gateway type says, wan-core 7.6). Readings on demand, TAF-6, are kept always."""
     profile_meter_limit: int = 32
     """Most meter profiles, as many as a bus has slots for (lmn-wired 1.5); no manual says how many there may be
     (wan-core 6.2, V11)."""
@@ -221,13 +318,19 @@ class Options:
     """Least time between two log entries about the same trouble with the same meter."""
     calibration_log_capacity: int = 1000
     """Entries that fit into the calibration log."""
-    consumer_log_capacity: int = 2000
-    """Entries that fit into one consumer log."""
+    consumer_log_capacity: int = 45_000
+    """Entries that fit into one consumer log: 15 months (wan-core 7.7) of a consumer with eight meters, and the tenth
+    that has to stay free. Counted for 459 days of 88 entries: 24 synchronisations, which CASA tells there; 8
+    self-tests, logins and changes; for each meter four changes of the tariff, a delivery, a deletion of original and
+    one of derived values. Measured values that are sent oftener than daily, and more meters, need more."""
     system_log_capacity: int = 2000
     """Entries that fit into the system log."""
     log_room_step_percent: int = 10
     """Steps of the free part, in percent, at which a product that has a message for it tells the room left in a log
     or in the storage (PPC 10235, 10236, 10254, 10256); no manual says when. 0: never."""
+    log_meter_packets: bool = False
+    """Whether PPC tells each data packet of a meter (10164, wan-core 8.5). The manual has the message and does not say
+    when; told of each, eight meters would fill the system log in less than three days."""
     storage_capacity_octets: int = 256_000_000
     """Room for values: 24 months of eight meters at 15 minutes take 123 MB."""
     storage_limit: float = 0.9
@@ -268,6 +371,8 @@ class Options:
     """Time all LEDs are dark between shutdown and boot at a restart."""
     boot_scale: float = 1.0
     """Factor on the durations of the boot phases that no manual prints."""
+    boot_scale_printed: float = 1.0
+    """The same for those that a manual prints; a gateway for people who wait starts faster than a real one."""
 
 
 @dataclass(frozen=True)
@@ -276,12 +381,13 @@ class GatewayConfig:
 
     Attributes:
         device_id: number on the gateway, ``EPPC0210495730``.
-        time_server: host and UDP port of the NTP server, None: there is none in its profile.
+        time_server: host and UDP port of the NTP server that is asked until a profile names others, None: none.
         meters: wired meters with a profile from the start.
         options: overrides of fields of :class:`Options` by name.
         lifecycle: ``delivered`` (no profile installed yet) or ``operational``.
         consumers: ids of the consumers, each of whom has a log of his own.
         software: version of the software as delivered; empty: as the type's data say.
+        han: host and TCP port at which the home interface listens, port 0: any; None: it does not.
     """
 
     device_id: str = "ESBE0000000001"
@@ -291,6 +397,7 @@ class GatewayConfig:
     lifecycle: Lifecycle = "operational"
     consumers: tuple[str, ...] = ("consumer-1",)
     software: str = ""
+    han: tuple[str, int] | None = None
 
 
 def options_from(overrides: Mapping[str, Any], base: Options | None = None) -> Options:

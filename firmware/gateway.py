@@ -9,6 +9,7 @@ from devices.clock import Clock
 from devices.gateway_types.model import GatewayType
 from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.faults import FaultPort
+from firmware.han.certificate import han_certificate
 from firmware.leds import LedPanel
 from firmware.lmn.certificates import CertificateRules, tls_settings
 from firmware.maintenance import MaintenanceServer
@@ -75,6 +76,17 @@ class EmulatedGateway:
         """Whether mains is on."""
         return self._powered
 
+    @property
+    def han_address(self) -> tuple[str, int] | None:
+        """Where the home interface listens at this moment, None: it does not."""
+        return None if self._session is None else self._session.han.address
+
+    @property
+    def han_fingerprint(self) -> str | None:
+        """SHA-256 of the home interface's certificate, hex; None before there is one."""
+        found = han_certificate(self._unit.memory)
+        return None if found is None else found.fingerprint
+
     def power_on(self) -> None:
         """Mains is there; harmless when it was already."""
         if self._powered:
@@ -90,6 +102,11 @@ class EmulatedGateway:
         self._powered = False
         self._end()
         self._unit.rtc.mains_lost()
+
+    async def settle(self) -> None:
+        """Wait until all that was captured so far is signed and stored."""
+        if self._session is not None:
+            await self._session.settle()
 
     def link(self, socket: str, plugged: bool) -> None:
         """A cable with a device at its other end was plugged into an Ethernet socket, HAN, CLS or WAN, or pulled."""

@@ -64,7 +64,7 @@ class MeteringPort:
         for one in taken:
             session.metering.outbox.sent(one)
         await session.writer.flush()
-        return {"deliveries": [_delivery(one) for one in taken]}
+        return {"deliveries": [_delivery(one, session.metering.outbox.values(one)) for one in taken]}
 
     async def refuse_deliveries(self, profile: str | None = None, count: int | None = None) -> Answer:
         """The participants cannot be reached: what waits is given up, the oldest first."""
@@ -73,7 +73,7 @@ class MeteringPort:
         for one in refused:
             session.metering.outbox.give_up(one)
         await session.writer.flush()
-        return {"deliveries": [_delivery(one) for one in refused]}
+        return {"deliveries": [_delivery(one, session.metering.outbox.values(one)) for one in refused]}
 
     async def demand_values(self, profile: str) -> Answer:
         """The administrator orders the present values of TAF-9 or 10."""
@@ -102,7 +102,7 @@ class MeteringPort:
         return {}
 
     def _waiting(self, session: Session, profile: str | None) -> list[Waiting]:
-        return [one for one in session.metering.outbox.waiting if profile in (None, one.profile.name)]
+        return [one for one in session.metering.outbox.waiting if profile in (None, one.profile)]
 
     # --- reading
 
@@ -115,7 +115,9 @@ class MeteringPort:
 
     def read_deliveries(self, profile: str | None = None) -> Answer:
         """What waits for participants, the oldest first."""
-        return {"deliveries": [_delivery(one) for one in self._waiting(self._ready(), profile)]}
+        session = self._ready()
+        waiting = self._waiting(session, profile)
+        return {"deliveries": [_delivery(one, session.metering.outbox.values(one)) for one in waiting]}
 
     async def read_sent(self, profile: str | None = None) -> Answer:
         """The sent list."""
@@ -166,12 +168,12 @@ def _entry(one: DerivedEntry) -> dict[str, Any]:
     }
 
 
-def _delivery(one: Waiting) -> dict[str, Any]:
+def _delivery(one: Waiting, values: tuple[Derived, ...]) -> dict[str, Any]:
     return {
-        "profile": one.profile.name,
+        "profile": one.profile,
         "participant": one.recipient,
         "cause": str(one.delivery.cause),
         "time": utc(one.delivery.at_s),
         "lost": one.delivery.lost,
-        "values": [_value(value) for value in one.delivery.values],
+        "values": [_value(value) for value in values],
     }

@@ -24,11 +24,12 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "profiles": ("profile_",),
     "signatures": ("signature_",),
     "certificates": ("certificate_",),
-    "retention": ("retention_",),
-    "readings": ("registration_period_s", "receive_window_s", "gap_fill_limit"),
+    "retention": ("retention_", "measured_values_at_cut"),
+    "readings": ("registration_period_s", "receive_window_share", "gap_fill_limit"),
     "time": ("clock_drift_ppm", "rtc_", "ntp_", "sync_", "time_invalid_policy"),
     "logs": ("calibration_log_", "consumer_log_", "system_log_", "log_", "storage_"),
     "network": ("separation_", "wan_router"),
+    "home": ("han_",),
     "faults": ("integrity_", "update_install_s", "component_"),
     "start": ("restart_pause_s", "boot_scale"),
     "leds": ("lmc_shows_",),
@@ -38,7 +39,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 NOT_PRINTED: Final = "no manual"
 """Where the gap is when the reason names no sheet."""
 
-_SHEET: Final = re.compile(r"(?:lmn-wired|lmn-wireless|wan-core) \d+(?:\.\d+)*|TR-03116-3")
+_SHEET: Final = re.compile(r"(?:lmn-wired|lmn-wireless|wan-core|(?<![a-z])han) \d+(?:\.\d+)*|TR-03116-3")
 
 
 @dataclass(frozen=True, slots=True)

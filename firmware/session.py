@@ -11,10 +11,12 @@ from firmware.checks import Finding, firmware_check, kernel_check, partition_che
 from firmware.control import DOUBT, LAST_SYNC, Control
 from firmware.display import Display
 from firmware.fault_codes import COMPONENT_CODE, START_CODES
+from firmware.han.service import HanService
+from firmware.lmn.direct import DirectLine
 from firmware.lmn.service import LmnService
 from firmware.lmn.wireless.service import RadioService
 from firmware.metering.core import MeteringCore
-from firmware.metering.signing import SignAtOnce
+from firmware.metering.signing import SignAhead, SignAtOnce, Signer
 from firmware.ntp_client import DateRange, NtpClient
 from firmware.own_clock import OwnClock, iso, to_us
 from firmware.profiles.at_work import ProfilesAtWork
@@ -70,7 +72,8 @@ class Session:
         self.own = OwnClock(unit.clock, options.clock_drift_ppm, first_us, known=shown_us is not None)
         self.writer = StorageWriter(unit.clock, unit.memory, options.storage_write_time_s)
         self.display = Display(unit.product, unit.panel)
-        self.control = Control(unit, self.own, self.writer)
+        off_us = lost_at_us if start is Start.POWER else self.own.now_us()
+        self.control = Control(unit, self.own, self.writer, off_us)
         self.control.on_state = self._state_changed
         self.control.on_restart = lambda: self.restart(Start.INTEGRITY)
         self.time = self._time_keeper()
@@ -78,14 +81,16 @@ class Session:
         self.time.on_state = self._time_changed
         self.lmn = LmnService(unit, self.control, self.writer, self.own, self.refresh_bus)
         security = SecurityModule(unit.memory)
+        direct = unit.cables.direct
+        self.signer: Signer = SignAtOnce(security.sign) if direct is None else SignAhead(security.sign)
         self.metering = MeteringCore(
             unit,
             self.control,
             self.own,
             self.writer,
             security,
-            SignAtOnce(security.sign),
-            self.lmn.read,
+            self.signer,
+            self.lmn.read if direct is None else DirectLine(direct).read,
             self.spawn,
         )
         self.registration = self.metering.registration
@@ -98,6 +103,10 @@ class Session:
         ).store
         self.separation = SeparationWatch(unit, self.control)
         self.selftest = SelfTest(unit, self.control, self.own, self.writer, self.separation, self.restart)
+        self.han = HanService(
+            unit, self.control, self.own, self.time, self.profiles, self.selftest, self.spawn, crashed
+        )
+        self.han.present = self.metering.present
         self.installer = Installer(unit, self.control, self.writer, self.display, self.restart)
 
     @property
@@ -114,8 +123,15 @@ class Session:
         """Loss of power or reset: whatever was going on is gone."""
         self.phase = "off"
         self._stop_services()
+        if isinstance(self.signer, SignAhead):
+            self.signer.close()
         self.writer.cut()
         self.display.dark()
+
+    async def settle(self) -> None:
+        """Wait until all that was captured is signed and stored. Raises PowerLost when mains fails before that."""
+        self.signer.flush()
+        await self.writer.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start something that ends with this session."""
@@ -157,6 +173,7 @@ class Session:
         self.radio.stop()
         self.lmn.stop()
         self.separation.stop()
+        self.han.stop()
 
     async def _life(self) -> None:
         unit = self.unit
@@ -168,7 +185,9 @@ class Session:
             self.display.boot(phase.leds)
             if phase.phase == "services_starting" and not self._begin_services():
                 return
-            due += phase.duration_s * (unit.options.boot_scale if "duration" in phase.assumed else 1.0)
+            options = unit.options
+            scale = options.boot_scale if "duration" in phase.assumed else options.boot_scale_printed
+            due += phase.duration_s * scale
             await unit.clock.sleep_until(due)
         if self._going_down or self._services_fail():
             return
@@ -191,13 +210,11 @@ class Session:
             retry_s=options.ntp_retry_interval_s,
         )
         self.control.time_tolerance_s = limits.tolerance_s
-        client = None
-        if unit.config.time_server is not None:
-            dates = DateRange(
-                to_us(datetime.fromisoformat(options.ntp_earliest)), to_us(datetime.fromisoformat(options.ntp_latest))
-            )
-            wait_s = options.ntp_answer_wait_s
-            client = NtpClient(unit.clock, self.own, unit.config.time_server, unit.rng, dates, wait_s)
+        dates = DateRange(
+            to_us(datetime.fromisoformat(options.ntp_earliest)), to_us(datetime.fromisoformat(options.ntp_latest))
+        )
+        wait_s = options.ntp_answer_wait_s
+        client = NtpClient(unit.clock, self.own, unit.config.time_server, unit.rng, dates, wait_s)
         last, doubt = unit.memory.setting(LAST_SYNC), unit.memory.setting(DOUBT)
         return TimeKeeper(unit.clock, self.own, unit.rtc, limits, client, self.control, last, doubt)
 
@@ -299,13 +316,15 @@ class Session:
         self.profiles.load()
         self.room.begin()
         self.spawn(self.time.run())
-        self.spawn(self.lmn.run())
+        if unit.cables.direct is None:
+            self.spawn(self.lmn.run())
         self.spawn(self.separation.run())
         self.spawn(self.selftest.run(self._start_reason))
         for name, fault in unit.memory.faults().items():
             self.meet(name, fault)
         self.metering.start()
         self.radio.start()
+        self.han.start()
 
     # --- defects that come up while it runs
 
@@ -320,6 +339,7 @@ class Session:
         elif name == "log_service":
             self.spawn(self._log_service_failed(fault))
         elif name == "bus_overload":
+            self.control.event("overload_detected", resource="supply of the meter bus", measure="none")
             self.refresh_bus()
         elif name == "radio_module":
             self.radio.module_failed(str(fault))
@@ -369,11 +389,13 @@ class Session:
         self.refresh_bus()
 
     def refresh_ports(self) -> None:
-        """Link LEDs of the sockets: what is plugged in, and what the state takes away."""
+        """The sockets, what is plugged in and what the state takes away: link LEDs and the home interface."""
+        self.han.refresh()
         if self.phase == "ready" or not self.control.states.effects.services:
             self.display.ports(frozenset(self.unit.linked), self.control.states.effects.dark_sockets)
 
     def _time_changed(self) -> None:
+        self.control.marks()
         self.refresh_bus()
 
     def refresh_bus(self) -> None:

@@ -47,6 +47,7 @@ class Unit:
         config: what it was told.
         options: assumed defaults after overrides.
         linked: Ethernet sockets at which a device is plugged in: HAN, CLS, WAN; it changes as people plug.
+        ports: TCP ports that were chosen for sockets whose configuration leaves it open; they stay through restarts.
     """
 
     clock: Clock
@@ -59,6 +60,7 @@ class Unit:
     config: GatewayConfig
     options: Options
     linked: set[str] = field(default_factory=lambda: {"HAN", "CLS", "WAN"})
+    ports: dict[str, int] = field(default_factory=dict)
 
     @property
     def hardware_serial(self) -> str:

@@ -65,11 +65,12 @@ def read_list(answer: bytes) -> MeterList:
             shown = refused[0].number.hex() if code is None else f"{code:04X}"
             raise SmlError(f"the meter refuses the list with attention {shown}")
         raise file.errors[0] if file.errors else SmlError("the answer holds no list")
-    entries = tuple(_entry(one) for body in found for one in body.val_list)
+    entries = tuple(entry_of(one) for body in found for one in body.val_list)
     return MeterList(found[0].server_id, entries)
 
 
-def _entry(one: ListEntry) -> Entry:
+def entry_of(one: ListEntry) -> Entry:
+    """A register of a list as it is kept."""
     obis = format_obis(one.obis) if len(one.obis) == 6 else one.obis.hex()
     value = one.value.octets if isinstance(one.value, Raw) else one.value
     return Entry(obis, value, one.scaler, one.unit, one.status)

@@ -156,6 +156,8 @@ class LmnService:
                     entries = await self._try(meter, profile)
                     if entries is not None:
                         meter.follow(Sign.READ)
+                        if self._unit.options.log_meter_packets:
+                            self._control.event("meter_packet_received", meter=profile.meter)
                         return entries
                     if meter.address is None or (profile.secured and meter.barred):
                         break

@@ -34,7 +34,7 @@ class Bench:
 
     def __init__(self, clock: Clock, product: str) -> None:
         data = load(product)
-        options = {"registration_period_s": 60, "receive_window_s": 0.6, "integrity_check_interval_s": 86_400}
+        options = {"registration_period_s": 60, "integrity_check_interval_s": 86_400}
         config = GatewayConfig(device_id=data.device_id, meters=(MeterProfile(NUMBER),), options=options)
         self.product = product
         self.rack = Rack(clock, data, config)
@@ -189,7 +189,7 @@ async def test_a_defect_of_the_clock_chip_is_told_and_changes_nothing(clock: Clo
 async def test_the_casa_goes_through_its_values_by_itself(clock: Clock) -> None:
     """[CASA] 4.2.4: an automatic, cyclic check of the stored values."""
     data = load("casa")
-    options = {"registration_period_s": 60, "receive_window_s": 0.6, "integrity_check_cycle_readings": 20}
+    options = {"registration_period_s": 60, "integrity_check_cycle_readings": 20}
     config = GatewayConfig(device_id=data.device_id, meters=(MeterProfile(NUMBER),), options=options)
     rack = Rack(clock, data, config)
     SmallBus(clock, rack.lmn[1], [SmallMeter(NUMBER)])

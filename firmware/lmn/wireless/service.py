@@ -225,6 +225,8 @@ class RadioService:
             status=0 if telegram.tpl is None else telegram.status or 0,
             not_for_billing=not_for_billing,
         )
+        if self._unit.options.log_meter_packets:
+            self._control.event("meter_packet_received", meter=profile.meter)
         self._registration.heard(profile.meter, heard)
 
     def _contents(self, profile: ActiveProfile, telegram: Telegram) -> Contents | None:

@@ -1,0 +1,1 @@
+"""The home interface: what consumers and technicians see of the gateway (han)."""

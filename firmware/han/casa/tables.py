@@ -1,0 +1,166 @@
+"""The tables of a billing period: original, derived and daily values, part by part ([CASA] 7.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from firmware.han.casa.formats import hex_code, shown_unit, shown_value
+from firmware.han.casa.periods import WEEK_S, ShownPeriod
+from firmware.han.casa.texts import MISSING, SEVERITIES, chosen
+from firmware.han.casa.values import is_number
+from firmware.han.pages import Language, shown_local
+from firmware.han.view import ConsumerView, HanContract
+from firmware.metering.derived import DerivedEntry
+from firmware.metering.tariffs.readings import severity, word_of
+from firmware.metering.values import Reading
+
+MOST_ROWS: Final = 700
+"""Instants of a meter that one page shows at most: a week of quarter hours."""
+WITH_ORIGINALS: Final = frozenset((1, 2, 7))
+"""Use cases whose original values are listed, as the export for the transparency software has them (han 5.1)."""
+DAILY: Final = 6
+
+Column = tuple[str, int | None]
+"""Hex code of a register and its COSEM unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line: instants in seconds since 1970, values in the order of the columns, empty where there is none."""
+
+    at_s: int
+    captured_s: int | None
+    values: tuple[str, ...]
+    sent: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table.
+
+    Attributes:
+        kind: ``original``, ``derived`` or ``daily``.
+        of: meter or contract.
+        columns: headings, ``0100010800ff (kWh)``.
+        rows: the latest first.
+    """
+
+    kind: str
+    of: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a period that one page shows; the value of `begin_s` belongs to the part before."""
+
+    begin_s: int
+    end_s: int
+
+
+def parts(contract: HanContract, period: ShownPeriod, now_s: float) -> tuple[Part, ...]:
+    """The parts of a period, the latest first, at least one."""
+    length_s = min(WEEK_S, MOST_ROWS * max(1, contract.contract.period_s))
+    end_s = max(period.begin_s, min(period.end_s, int(now_s)))
+    found = []
+    while end_s > period.begin_s:
+        begin_s = max(period.begin_s, end_s - length_s)
+        found.append(Part(begin_s, end_s))
+        end_s = begin_s
+    return tuple(found) or (Part(period.begin_s, period.begin_s),)
+
+
+def tables(view: ConsumerView, contract: HanContract, part: Part, language: Language) -> list[Table]:
+    """What a contract has between `begin_s`, not included, and `end_s`."""
+    found = []
+    use_case = contract.profile.evaluation.use_case
+    sent = view.sent(contract.id)
+    entries = list(view.derived(contract.id, part.begin_s + 1, part.end_s))
+    if entries:
+        found.append(_derived("daily" if use_case == DAILY else "derived", contract.id, entries, sent, language))
+    if use_case in WITH_ORIGINALS:
+        for meter in dict.fromkeys(meter for meter, _ in contract.contract.registers):
+            wanted = {obis for each, obis in contract.contract.registers if each == meter}
+            readings = list(view.originals(meter, part.begin_s + 1, part.end_s))
+            found.append(_original(meter, readings, wanted, sent, language))
+    return found
+
+
+def _original(
+    meter: str,
+    readings: Iterable[Reading],
+    wanted: Collection[str],
+    sent: Iterable[tuple[int, int]],
+    language: Language,
+) -> Table:
+    columns: dict[Column, None] = {}
+    found: list[tuple[Reading, dict[Column, str]]] = []
+    for one in readings:
+        cells = {}
+        for entry in one.entries:
+            if entry.obis in wanted and is_number(entry):
+                column = (hex_code(entry.obis), entry.unit)
+                columns[column] = None
+                cells[column] = shown_value(entry.value, entry.scaler, entry.unit)  # type: ignore[arg-type]
+        found.append((one, cells))
+    lines = [
+        Row(
+            one.grid_s,
+            None if one.capture_us is None else one.capture_us // 1_000_000,
+            tuple(cells.get(column, "") for column in columns),
+            _was_sent(one.grid_s, sent),
+            _status(one.status, language) if cells else chosen(MISSING, language),
+        )
+        for one, cells in reversed(found)
+    ]
+    return Table("original", meter.lower(), _headings(columns), tuple(lines))
+
+
+def _derived(
+    kind: str, name: str, entries: Iterable[DerivedEntry], sent: Iterable[tuple[int, int]], language: Language
+) -> Table:
+    columns: dict[Column, None] = {}
+    lines: dict[tuple[int, str], tuple[int | None, dict[Column, str]]] = {}
+    for one in entries:
+        what = one.derived
+        column = (hex_code(what.register), what.unit)
+        captured_s = None if one.capture_us is None else one.capture_us // 1_000_000
+        cells = lines.setdefault((what.at_s, str(what.status)), (captured_s, {}))[1]
+        columns[column] = None
+        if what.amount is not None:
+            cells[column] = shown_value(what.amount.value, what.amount.scaler, what.unit)
+    found = [
+        Row(
+            at_s,
+            captured_s,
+            tuple(cells.get(column, "") for column in columns),
+            _was_sent(at_s, sent),
+            _status(status, language) if cells else chosen(MISSING, language),
+        )
+        for (at_s, status), (captured_s, cells) in reversed(lines.items())
+    ]
+    return Table(kind, name, _headings(columns), tuple(found))
+
+
+def _headings(columns: Iterable[Column]) -> tuple[str, ...]:
+    return tuple(f"{code} ({shown_unit(unit)})" if shown_unit(unit) else code for code, unit in columns)
+
+
+def _was_sent(at_s: int, sent: Iterable[tuple[int, int]]) -> bool:
+    return any(begin_s <= at_s <= end_s for begin_s, end_s in sent)
+
+
+def _status(word: str, language: Language) -> str:
+    return chosen(SEVERITIES[severity(word_of(word))], language)
+
+
+def csv_lines(table: Table, heads: tuple[str, str, str, str], yes_no: tuple[str, str]) -> Iterator[tuple[str, ...]]:
+    """A table as lines of a file; `heads` are those of time, registration, sent and status."""
+    yield (heads[0], heads[1], *table.columns, heads[2], heads[3])
+    for row in table.rows:
+        captured = "" if row.captured_s is None else shown_local(row.captured_s)
+        yield (shown_local(row.at_s), captured, *row.values, yes_no[0] if row.sent else yes_no[1], row.status)

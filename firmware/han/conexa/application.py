@@ -1,0 +1,27 @@
+"""What the home interface of a CONEXA serves."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from firmware.han.conexa.access import Access
+from firmware.han.conexa.lock import SelfTestLock
+from firmware.han.conexa.m2m import M2M
+from firmware.han.conexa.points import codes_of
+from firmware.han.conexa.web import Web
+from firmware.han.desk import HanDesk
+from firmware.han.server import new_application
+
+
+def application(desk: HanDesk) -> web.Application:
+    """The interface for programs and the pages for browsers.
+
+    Raises:
+        UsageError: an option that is written wrongly.
+    """
+    codes_of(desk.options)
+    made = new_application()
+    access, lock = Access(desk), SelfTestLock(desk)
+    M2M(desk, access, lock).add_to(made)
+    Web(desk, access, lock).add_to(made)
+    return made

@@ -1,0 +1,132 @@
+"""One request of a consumer who is logged in, and the pages that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from aiohttp import web
+
+from firmware.han import pages
+from firmware.han.desk import HanDesk
+from firmware.han.ppc import answers
+from firmware.han.ppc.sessions import Session
+from firmware.han.ppc.wording import shown_time
+from firmware.han.users import HanUser
+from firmware.han.view import ConsumerView
+from firmware.profiles.kinds import Right
+
+PATH: Final = "/cgi-bin/hanservice.cgi"
+WELCOME: Final = "welcomePage"
+_SECTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        WELCOME: WELCOME,
+        "meterform": "meterform",
+        "showMeterProfile": "meterform",
+        "showMeterValuesForm": "meterform",
+        "showMeterValues": "meterform",
+        "tariffform": "tariffform",
+        "showTariffProfile": "tariffform",
+        "showTarificationForm": "tariffform",
+        "showTarification": "tariffform",
+        "showTarificationRegister": "tariffform",
+        "log": "log",
+        "commprofile": "commprofile",
+        "swversions": "swversions",
+        "selftestform": "selftestform",
+        "selftest": "selftestform",
+    }
+)
+"""Action -> entry of the menu that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of somebody who is logged in.
+
+    Attributes:
+        desk: the gateway.
+        user: who asks.
+        session: his session.
+        form: fields of the request.
+        request: itself.
+        begun: whether the session begins with it.
+        version: ``25456-25471``.
+    """
+
+    desk: HanDesk
+    user: HanUser
+    session: Session
+    form: Mapping[str, str]
+    request: web.Request
+    begun: bool
+    version: str
+
+    @property
+    def view(self) -> ConsumerView:
+        """What he may see."""
+        return self.desk.view(self.user)
+
+    def may(self, right: Right | None) -> bool:
+        """Whether he may do what needs a right; a profile without rights leaves him all of them (assumed)."""
+        return right is None or not self.user.rights or right in self.user.rights
+
+    def text(self, german: str, english: str) -> str:
+        """In the language of the session."""
+        return german if self.session.language == "de" else english
+
+    def page(self, template: str, title: str, **values: Any) -> web.Response:
+        """A page of his."""
+        in_body = self.desk.options.han_ppc_session == "body"
+        return answers.page(
+            template,
+            cookie=self.session.id if self.begun and not in_body else None,
+            prefix=f"sessionid={self.session.id}&" if self.begun and in_body else "",
+            **frame(self.desk, self.session.language, self.version),
+            title=title,
+            tkn=self.session.token(),
+            sessionid=self.session.id if in_body else "",
+            user=self.user.login,
+            section=_SECTIONS.get(self.form.get("action", "") or WELCOME, ""),
+            **values,
+        )
+
+    def problem(self, message: str, english: str = "") -> web.Response:
+        """A page that says what is wrong; clients know it by "Fehler"."""
+        return self.page("problem.html", "Fehler", message=message, detail=self.text("", english))
+
+    def number(self, name: str) -> int:
+        """A page number; 1 without or with a senseless one."""
+        text = self.form.get(name, "")
+        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+
+
+Action = Callable[[Call], Awaitable[web.Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An action of the portal.
+
+    Attributes:
+        run: what it does.
+        right: that it needs, None: none.
+    """
+
+    run: Action
+    right: Right | None = None
+
+
+def frame(desk: HanDesk, language: pages.Language, version: str) -> dict[str, Any]:
+    """What every page needs: head and foot."""
+    synced_s = desk.last_sync_s()
+    return {
+        "lang": language,
+        "device": f"{desk.device_id.lower()}.sm",
+        "path": PATH,
+        "version": version,
+        "now": shown_time(desk.now_s()),
+        "synced": "-" if synced_s is None else shown_time(synced_s),
+    }

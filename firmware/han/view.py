@@ -1,0 +1,246 @@
+"""What one consumer may see of the gateway, and nothing else; all surfaces of the products read through this."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from firmware.han.users import HanUser
+from firmware.logs.book import CONSUMER
+from firmware.logs.pages import Answered, Asked, export, page
+from firmware.metering import derived, values
+from firmware.metering.contracts import Contract, contract_of
+from firmware.metering.derived import DerivedEntry
+from firmware.metering.tariffs.entries import Kind
+from firmware.metering.values import Reading
+from firmware.product import Product
+from firmware.profiles.kinds import SensorProfile, TariffProfile
+from firmware.profiles.states import State
+from firmware.profiles.store import ProfileStore
+from firmware.storage.memory import NonVolatileMemory
+
+ContractState = Literal["ready", "running", "archive"]
+_STATES: Final[dict[State, ContractState]] = {State.READY: "ready", State.RUNNING: "running"}
+_PIECE_S: Final = 16 * 86_400
+"""Span of readings that is fetched from the memory at once."""
+_FOR_EVER: Final = 1 << 62
+_LATEST: Final = 96
+"""Instants back from the latest one among which the current values of a meter are looked for."""
+MOST_PERIODS: Final = 5000
+"""Billing periods of one contract."""
+
+
+@dataclass(frozen=True, slots=True)
+class HanContract:
+    """A contract as its consumer sees it.
+
+    Attributes:
+        profile: the evaluation profile.
+        contract: metering point, supplier, tariff name.
+        state: not begun, running, or ended and still readable.
+    """
+
+    profile: TariffProfile
+    contract: Contract
+    state: ContractState
+
+    @property
+    def id(self) -> str:
+        """Name of the profile, the TAF id."""
+        return self.profile.id
+
+
+@dataclass(frozen=True, slots=True)
+class BillingSpan:
+    """A billing period.
+
+    Attributes:
+        begin_s: its first instant, seconds since 1970.
+        end_s: its last instant, which is the first of the next; None: open.
+        closed: whether its last reading is done.
+    """
+
+    begin_s: int
+    end_s: int | None
+    closed: bool
+
+
+class ConsumerView:
+    """The gateway as one consumer may see it.
+
+    A consumer sees all registers of meters whose profile names him, and of other meters those that his contracts
+    evaluate, within their validity; so a login may see one direction only (han 1).
+
+    Args:
+        user: the consumer.
+        store: the profiles.
+        memory: values and logs.
+        product: limits of the log.
+        now_s: time of the gateway.
+    """
+
+    def __init__(
+        self, user: HanUser, store: ProfileStore, memory: NonVolatileMemory, product: Product, now_s: float
+    ) -> None:
+        self.user = user
+        self._store = store
+        self._memory = memory
+        self._product = product
+        self._now_s = now_s
+
+    # --- meters
+
+    def meters(self) -> tuple[SensorProfile, ...]:
+        """Profiles of the meters that he may see, in their order."""
+        all_meters = [one for one in self._store.profiles.values() if isinstance(one, SensorProfile)]
+        return tuple(one for one in all_meters if self.registers(one.meter) != frozenset())
+
+    def registers(self, meter: str) -> frozenset[str] | None:
+        """OBIS codes that he may see of a meter, None: all of them; empty for a meter that is not his."""
+        return None if self._owns(meter) else frozenset(self._spans(meter))
+
+    def _owns(self, meter: str) -> bool:
+        profiles = (one for one in self._store.profiles.values() if isinstance(one, SensorProfile))
+        return any(one.meter == meter and one.consumer == self.user.id for one in profiles)
+
+    def _spans(self, meter: str) -> dict[str, list[tuple[int, int]]]:
+        """First and last instant at which his contracts take a register of a meter, by OBIS code."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for one in self._own_profiles():
+            end_s = one.evaluation.end_s
+            span = (one.evaluation.begin_s, _FOR_EVER if end_s is None else end_s)
+            for source in one.evaluation.sources:
+                if source.meter == meter:
+                    found.setdefault(source.obis, []).append(span)
+        return found
+
+    # --- original values
+
+    def latest(self, meter: str) -> Reading | None:
+        """The newest reading of a meter that has values, with the registers that he may see; None without one."""
+        sql = "SELECT grid_s FROM reading WHERE meter = ? ORDER BY grid_s DESC LIMIT ?"
+        for (grid_s,) in self._memory.query(sql, (meter, _LATEST)):
+            found = next(self.originals(meter, grid_s, grid_s), None)
+            if found is not None and found.entries:
+                return found
+        return None
+
+    def originals(self, meter: str, begin_s: int, end_s: int) -> Iterator[Reading]:
+        """Readings of a meter with the registers that he may see, both bounds included, the oldest first.
+
+        Fetched piece by piece. Gaps are readings without entries.
+        """
+        spans = None if self._owns(meter) else self._spans(meter)
+        if spans is not None:
+            every = [span for one in spans.values() for span in one]
+            begin_s = max([begin_s, min((first for first, _ in every), default=_FOR_EVER)])
+            end_s = min([end_s, max((last for _, last in every), default=-_FOR_EVER)])
+        # The key of the table begins with the instant: so both rows are found without going through all of them.
+        sql = "SELECT grid_s FROM reading WHERE meter = ? AND grid_s BETWEEN ? AND ? ORDER BY grid_s {} LIMIT 1"
+        bounds = (meter, begin_s, end_s)
+        first, last = (self._memory.query(sql.format(order), bounds) for order in ("ASC", "DESC"))
+        if not first:
+            return
+        since_s, until_s = first[0][0], last[0][0] + 1
+        while since_s < until_s:
+            piece_s = min(until_s, since_s + _PIECE_S)
+            for one in values.read(self._memory, meter, since_s, piece_s):
+                yield one if spans is None or one.gap else _within(one, spans)
+            since_s = piece_s
+
+    # --- contracts
+
+    def contracts(self) -> tuple[HanContract, ...]:
+        """His contracts, ended ones as well while their values are kept."""
+        return tuple(self._contract(one) for one in self._own_profiles())
+
+    def contract(self, contract_id: str) -> HanContract | None:
+        """One of his contracts; None when there is none of that id, or it is somebody else's."""
+        return next((one for one in self.contracts() if one.id == contract_id), None)
+
+    def _own_profiles(self) -> list[TariffProfile]:
+        return [one for one in self._store.evaluations if one.evaluation.consumer == self.user.id]
+
+    def _contract(self, profile: TariffProfile) -> HanContract:
+        contract = contract_of(profile.evaluation, profile.usage_point, profile.supplier, profile.tariff)
+        return HanContract(profile, contract, _STATES.get(self._store.state(profile.id), "archive"))
+
+    def derived(
+        self,
+        contract_id: str,
+        begin_s: int | None = None,
+        end_s: int | None = None,
+        kinds: Collection[Kind] | None = None,
+    ) -> Iterator[DerivedEntry]:
+        """Derived values of one of his contracts, both bounds included, the oldest first; nothing for another's."""
+        if self.contract(contract_id) is None:
+            return
+        for one in derived.read(self._memory, contract_id, begin_s, end_s):
+            if kinds is None or one.derived.kind in kinds:
+                yield one
+
+    def sent(self, contract_id: str) -> tuple[tuple[int, int], ...]:
+        """First and last instant of each delivery of one of his contracts that has reached a market participant."""
+        if self.contract(contract_id) is None:
+            return ()
+        rows = self._memory.query("SELECT begin_s, end_s FROM sent WHERE profile = ? ORDER BY number", (contract_id,))
+        return tuple((int(begin_s), int(end_s)) for begin_s, end_s in rows)
+
+    def periods(self, contract_id: str) -> tuple[BillingSpan, ...]:
+        """The billing periods of a contract up to the present one, the oldest first.
+
+        Without billing periods in its profile all of its validity is one.
+        """
+        found = self.contract(contract_id)
+        if found is None or found.profile.evaluation.begin_s > self._now_s:
+            return ()
+        evaluation = found.profile.evaluation
+        decided_s = self._store.progress(contract_id).decided_s
+        spans: list[BillingSpan] = []
+        begin_s = evaluation.begin_s
+        while begin_s <= self._now_s and len(spans) < MOST_PERIODS:
+            end_s = evaluation.end_s
+            if evaluation.billing is not None:
+                next_s = evaluation.billing.next_after(begin_s, evaluation.begin_s)
+                end_s = next_s if end_s is None else min(next_s, end_s)
+            closed = end_s is not None and decided_s is not None and end_s <= decided_s
+            spans.append(BillingSpan(begin_s, end_s, closed))
+            if end_s is None or end_s == evaluation.end_s or end_s <= begin_s:
+                break
+            begin_s = end_s
+        return tuple(spans)
+
+    # --- log
+
+    def log(
+        self,
+        *,
+        since: int | None = None,
+        begin_s: int | None = None,
+        end_s: int | None = None,
+        count: int | None = None,
+    ) -> Answered:
+        """Entries of his log behind number `since`, from `begin_s` on and before `end_s`, as the product limits it."""
+        return export(self._product, self._memory, self._asked(since, begin_s, end_s, count))
+
+    def log_page(
+        self, number: int, *, begin_s: int | None = None, end_s: int | None = None, newest_first: bool = False
+    ) -> Answered:
+        """One page of his log, counted from 1. Raises ValueError for 0."""
+        asked = self._asked(None, begin_s, end_s, None)
+        return page(self._product, self._memory, asked, number, newest_first=newest_first)
+
+    def _asked(self, since: int | None, begin_s: int | None, end_s: int | None, count: int | None) -> Asked:
+        return Asked(CONSUMER, self.user.id, since, _us(begin_s), _us(end_s), count)
+
+
+def _us(at_s: int | None) -> int | None:
+    return None if at_s is None else at_s * 1_000_000
+
+
+def _within(reading: Reading, spans: Mapping[str, Sequence[tuple[int, int]]]) -> Reading:
+    """The reading with the registers of which one of the spans has its instant."""
+    at_s = reading.grid_s
+    seen = {obis for obis, each in spans.items() if any(first <= at_s <= last for first, last in each)}
+    return replace(reading, entries=tuple(entry for entry in reading.entries if entry.obis in seen))
