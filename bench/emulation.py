@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -24,8 +25,9 @@ from devices.gateway_types.model import GatewayType
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedSource
 from devices.ports.radio import Antenna
-from firmware.config import GatewayCables, GatewayConfig, MeterProfile, options_from
+from firmware.config import DirectMeter, GatewayCables, GatewayConfig, MeterProfile, options_from
 from firmware.gateway import EmulatedGateway
+from firmware.han.service import realm_of
 from firmware.logs.exchange import export_lines, from_lines
 from firmware.logs.stored import RawLogs, from_memory, memory_file
 from firmware.logs.verifier import Verdict as LogVerdict
@@ -40,18 +42,22 @@ from firmware.storage.kept import KeptMemory
 from firmware.storage.memory import NonVolatileMemory
 
 __all__ = [
+    "DirectMeter",
     "EmulatedGatewayPlug",
     "Exported",
     "KnownMeter",
     "LogVerdict",
     "LongRun",
+    "OwnUnit",
     "Sockets",
     "Wishes",
     "bare_signatures",
     "export_trudi",
     "gateway_certificates",
+    "last_known",
     "log_export",
     "log_verdict",
+    "realm_of",
     "simulate_core",
     "wrong_option",
 ]
@@ -66,6 +72,28 @@ class Sockets:
     han: BytePort
     maintenance: BytePort
     antenna: Antenna | None = None
+    direct: Mapping[str, DirectMeter] | None = None
+
+
+@dataclass(frozen=True)
+class OwnUnit:
+    """What an emulated gateway is that stands by itself, apart from its product.
+
+    Attributes:
+        memory: file of its memory; None: it lives as long as the process.
+        durable: commits are awaited on the disk.
+        device_id: number on its case; empty: that of the product's example.
+        software: version as delivered; empty: as the product's data say.
+        consumers: ids of those who have a log from the begin.
+        han: host and port of its home interface; None: nobody can reach it.
+    """
+
+    memory: Path | None = None
+    durable: bool = True
+    device_id: str = ""
+    software: str = ""
+    consumers: tuple[str, ...] = ("consumer-1",)
+    han: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +133,9 @@ class EmulatedGatewayPlug:
         lifecycle: Literal["delivered", "operational"],
         options: Mapping[str, Any],
         rng: random.Random,
+        unit: OwnUnit = OwnUnit(),
     ) -> None:
-        self.device_id = product.device_id
+        self.device_id = unit.device_id or product.device_id
         given = {**_periods([meter for meter in meters if not meter.radio]), **_plain(options)}
         config = GatewayConfig(
             device_id=self.device_id,
@@ -114,16 +143,40 @@ class EmulatedGatewayPlug:
             meters=tuple(_profile(meter) for meter in meters),
             options=given,
             lifecycle=lifecycle,
+            consumers=unit.consumers,
+            software=unit.software,
+            han=unit.han,
         )
         self._options = options_from(given)
-        cables = GatewayCables(sockets.lmn, sockets.wan, sockets.han, sockets.maintenance, sockets.antenna)
-        self._memory = NonVolatileMemory()
+        cables = GatewayCables(
+            sockets.lmn, sockets.wan, sockets.han, sockets.maintenance, sockets.antenna, sockets.direct
+        )
+        self._memory = NonVolatileMemory(unit.memory, durable=unit.durable)
         self._gateway = EmulatedGateway(product, clock, cables, self._memory, rng, config)
         self.leds: LedSource = self._gateway.leds
 
     def assumed(self, parts: Iterable[str]) -> dict[str, AssumedOption]:
         """By name, what it does by assumption in these `parts`, and whatever else is not as it comes."""
         return assumed_options(self._options, parts)
+
+    @property
+    def han_address(self) -> tuple[str, int] | None:
+        """Where its home interface listens at this moment, None: it does not."""
+        return self._gateway.han_address
+
+    @property
+    def han_fingerprint(self) -> str | None:
+        """SHA-256 of its home interface's certificate, hex; None before there is one."""
+        return self._gateway.han_fingerprint
+
+    @property
+    def powered(self) -> bool:
+        """Whether it has mains."""
+        return self._gateway.powered
+
+    async def settle(self) -> None:
+        """Wait until all that it captured so far is stored."""
+        await self._gateway.settle()
 
     def mains(self, on: bool) -> None:
         """The contact in the gateway's mains closes or opens."""
@@ -184,7 +237,7 @@ async def simulate_core(plan: LongRun) -> Simulated:
     """
     lead_s = 60
     clock = Clock(asyncio.get_running_loop(), datetime.fromtimestamp(plan.begin_s - lead_s, UTC))
-    memory = NonVolatileMemory(plan.memory)
+    memory = NonVolatileMemory(plan.memory, durable=False)
     profiles = [
         standard_profile(taf, meter, "1-0:1.8.0*255", "consumer-1", plan.begin_s, plan.end_s)
         for meter in plan.meters
@@ -240,18 +293,41 @@ def gateway_certificates(memory: Path) -> dict[str, bytes]:
         kept.close()
 
 
-def log_verdict(data: Path, key: ec.EllipticCurvePublicKey | None = None, earlier: Path | None = None) -> LogVerdict:
+def last_known(memory: Path) -> datetime | None:
+    """The latest instant at which a gateway's memory was written; None: nothing was logged or read yet.
+
+    Raises UsageError for what is no memory of a gateway.
+    """
+    kept = KeptMemory(memory)
+    try:
+        found = [kept.query(f"SELECT MAX({column}) FROM {table}")[0][0] for table, column in _TIMES.items()]
+    finally:
+        kept.close()
+    known = [one for one in found if one is not None]
+    return datetime.fromtimestamp(max(known) / 1e6, UTC) if known else None
+
+
+_TIMES = {"log": "time_us", "reading": "capture_us"}
+
+
+def log_verdict(
+    data: Path,
+    key: ec.EllipticCurvePublicKey | None = None,
+    earlier: Path | None = None,
+    certificate: x509.Certificate | None = None,
+) -> LogVerdict:
     """Verify the log books of a gateway's memory, or of an export of them.
 
     Args:
         data: folder or file of the memory, or an export.
         key: the gateway's public key from elsewhere; None: the one in the memory or export is believed.
         earlier: an export made before, whose entries must still be there.
+        certificate: the gateway's certificate from elsewhere, in place of `key`.
 
     Raises:
-        UsageError: a file that is neither.
+        UsageError: a file that is neither, a certificate that is for no such key.
     """
-    return verify_logs(_logs(data), key, None if earlier is None else _logs(earlier))
+    return verify_logs(_logs(data), key, None if earlier is None else _logs(earlier), certificate)
 
 
 def log_export(data: Path, books: Iterable[str] = ()) -> Iterator[str]:
@@ -265,7 +341,7 @@ def _logs(data: Path) -> RawLogs:
         begin = octets.read(1)
     if begin != b"{":
         return from_memory(file)
-    with file.open(encoding="utf-8", errors="replace") as lines:
+    with file.open(encoding="utf-8", errors="replace", newline="\n") as lines:
         return from_lines(lines)
 
 

@@ -102,18 +102,25 @@ class Clock:
 
     The emulated gateway has a clock of its own that drifts and is set by NTP; this one is the laboratory's.
 
+    Args:
+        loop: the running loop.
+        start: see the attribute; None: now.
+        elapsed_s: seconds that have gone by since `start` already.
+
     Attributes:
         start: UTC time that corresponds to ``seconds() == 0``.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, start: datetime | None = None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, start: datetime | None = None, *, elapsed_s: float = 0.0
+    ) -> None:
         if start is None:
             start = VIRTUAL_EPOCH if isinstance(loop, VirtualLoop) else datetime.now(UTC)
         if start.tzinfo is None:
             raise ValueError("a clock starts at an aware datetime (UTC)")
         self.start = start.astimezone(UTC)
         self._loop = loop
-        self._zero = loop.time()
+        self._zero = loop.time() - elapsed_s
 
     @property
     def virtual(self) -> bool:

@@ -15,7 +15,7 @@ from devices.errors import BenchError, UsageError
 from devices.ports.base import BytePort
 
 ANSWER_WITHIN_S = 5.0
-"""Seconds of bench time within which the emulation answers a request."""
+"""Default of `MaintenancePort`."""
 MAX_LINE = 64_000_000
 """Octets of one answer: 15 months of values of several meters fit."""
 
@@ -38,11 +38,13 @@ class MaintenancePort:
     Args:
         clock: for deadlines.
         port: the bench's end.
+        answer_within_s: seconds of bench time within which the emulation answers a request.
     """
 
-    def __init__(self, clock: Clock, port: BytePort) -> None:
+    def __init__(self, clock: Clock, port: BytePort, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._clock = clock
         self._port = port
+        self._answer_within_s = answer_within_s
         self._number = 0
         self._received_octets = bytearray()
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -68,6 +70,11 @@ class MaintenancePort:
             raise BenchError(f"the emulated gateway cannot give {what!r}: {answer.get('error')}")
         return answer
 
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request as it came, good or not, without its number."""
+        answer = await self._ask(request)
+        return {name: value for name, value in answer.items() if name != "id"}
+
     async def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         self._number += 1
         number = self._number
@@ -75,10 +82,10 @@ class MaintenancePort:
         self._waiting[number] = answer
         self._port.write(json.dumps({"id": number, **request}, default=str).encode() + b"\n")
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._answer_within_s):
                 return await answer
         except TimeoutError:
-            raise BenchError(f"the maintenance port did not answer within {ANSWER_WITHIN_S:g} s") from None
+            raise BenchError(f"the maintenance port did not answer within {self._answer_within_s:g} s") from None
         finally:
             del self._waiting[number]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench.meter_air import load_of, plan_of
+from bench.given_radio import load_of, plan_of
 from bench.scenario.radio_models import GivenRadioMeter
 from devices.clock import Clock
 from devices.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.played_meter import make_given, put_on_bus
-from bench.scenario.models import GivenMeter
+from bench.scenario.meter_models import GivenMeter
 from bench.tools.connection import id_of
 from bench.tools.meter_state import MeterState
 from devices.clock import Clock
@@ -71,7 +71,15 @@ class EmulatedBus:
         self._trouble: BenchError | None = None
         self._states: list[MeterState] = []
 
-    def add(self, name: str, given: GivenMeter, *, folder: Path = Path(), state: Path | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        given: GivenMeter,
+        *,
+        folder: Path = Path(),
+        state: Path | None = None,
+        since_s: float | None = None,
+    ) -> None:
         """Put a meter on the bus, powered, and plugged in unless it says otherwise.
 
         Args:
@@ -79,6 +87,8 @@ class EmulatedBus:
             given: what a scenario would say of it.
             folder: where file names in it begin.
             state: folder in which it keeps what survives a restart of this program; None: nothing does.
+            since_s: instant of the clock since which it has been measuring, whatever `state` says of its registers;
+                None: it goes on where that says, or begins now.
 
         Raises UsageError for what is not possible, BenchError for a state that cannot be written.
         """
@@ -86,20 +96,22 @@ class EmulatedBus:
         if state is not None and given.type != REPLAY:
             kept = MeterState(state, id_of(given.id or ""))
             self._states.append(kept)
-        second_index = 0 if kept is None else kept.second_index
+        second_index = 0 if kept is None or since_s is not None else kept.second_index
         try:
             meter = make_given(self._clock, given, self._defaults, folder=folder, second_index=second_index)
         except UsageError:
             raise
         except ValueError as problem:
             raise UsageError(f"meter {name!r}: {problem}") from problem
+        if since_s is not None and not isinstance(meter, ReplayMeter):
+            meter.metrology.ran_since(since_s)
         rng = random.Random(self._rng.getrandbits(64))
         played = put_on_bus(self._clock, self.bus, name, meter, given, self._defaults, rng)
         self.stations[name], self.meters[name] = played.station, meter
         if played.key is not None:
             self.keys[name] = played.key
         if kept is not None and not isinstance(meter, ReplayMeter):
-            kept.attach(meter, played.security)
+            kept.attach(meter, played.security, registers=since_s is None)
         played.begin(self._teller(name, kept), plugged=given.plugged)
 
     def close(self) -> None:

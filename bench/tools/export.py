@@ -13,10 +13,12 @@ from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
 from bench.emulation import Wishes, export_trudi, gateway_certificates
-from devices.errors import UsageError
+from devices.errors import DeviceError, UsageError
 
 MEMORY_FILE: Final = "memory.sqlite"
 """The gateway's memory in its folder."""
+MISFIT: Final = 1
+"""Exit code when a stored value does not fit its signature."""
 _LOCAL: Final = ZoneInfo("Europe/Berlin")
 
 
@@ -32,20 +34,24 @@ def trudi(
     tariff: str = "",
     as_json: bool = False,
 ) -> int:
-    """Write the file; 0 when it is there.
+    """Write the file; 0 when it is there, 1 when stored values do not fit their signatures: then there is none.
 
     Raises:
         UsageError: no memory of a gateway, no such contract, no values in the span, or a file that cannot be written.
     """
     if as_json and out is None:
         raise UsageError("--json tells what was written, which needs a file", hint="name one with --out")
-    wishes = Wishes(_seconds("--from", begin), _seconds("--to", end), usage_point, supplier, tariff)
+    wishes = Wishes(seconds_of("--from", begin), seconds_of("--to", end), usage_point, supplier, tariff)
     memory = _memory(data)
-    if out is None:
-        export_trudi(memory, contract, wishes, _standard_output)
-        return 0
-    with _whole(out) as file:
-        written = export_trudi(memory, contract, wishes, lambda: file)
+    try:
+        if out is None:
+            export_trudi(memory, contract, wishes, _standard_output)
+            return 0
+        with whole_file(out) as file:
+            written = export_trudi(memory, contract, wishes, lambda: file)
+    except DeviceError as error:
+        sys.stderr.write(f"smgw-bench: {error}\n")
+        return MISFIT
     if as_json:
         sys.stdout.write(json.dumps(asdict(written)) + "\n")
         return 0
@@ -84,7 +90,7 @@ def _memory(data: Path) -> Path:
     return data / MEMORY_FILE
 
 
-def _seconds(option: str, text: str | None) -> int | None:
+def seconds_of(option: str, text: str | None) -> int | None:
     """Seconds since 1970 of a day or an instant; the day begins at local midnight."""
     if text is None:
         return None
@@ -104,7 +110,7 @@ def _shown(seconds: int) -> str:
 
 
 @contextmanager
-def _whole(out: Path) -> Iterator[BinaryIO]:
+def whole_file(out: Path) -> Iterator[BinaryIO]:
     """A file that is there whole or not at all."""
     part = out.with_name(out.name + ".part")
     try:

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from bench.emulation import LogVerdict, log_export, log_verdict
 from devices.errors import UsageError
@@ -26,7 +27,11 @@ def verify(data: Path, *, key: Path | None = None, earlier: Path | None = None, 
     Raises:
         UsageError: a file that cannot be read.
     """
-    verdict = log_verdict(data, None if key is None else _key(key), earlier)
+    trusted = None if key is None else _key(key)
+    if isinstance(trusted, x509.Certificate):
+        verdict = log_verdict(data, earlier=earlier, certificate=trusted)
+    else:
+        verdict = log_verdict(data, trusted, earlier)
     if as_json:
         told = {**verdict.as_json(), "key_from": "data" if key is None else "file"}
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
@@ -49,16 +54,29 @@ def export(data: Path, *, books: Iterable[str] = (), out: Path | None = None) ->
     return 0
 
 
-def _key(file: Path) -> ec.EllipticCurvePublicKey:
+def _key(file: Path) -> ec.EllipticCurvePublicKey | x509.Certificate:
+    """The public key or the certificate in a file, PEM or DER."""
     try:
-        key = load_pem_public_key(file.read_bytes())
+        octets = file.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{file} holds no public key: {error}", hint="PEM, BEGIN PUBLIC KEY") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey):
+    for load in (
+        x509.load_pem_x509_certificate,
+        x509.load_der_x509_certificate,
+        load_pem_public_key,
+        load_der_public_key,
+    ):
+        try:
+            found = load(octets)
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+            continue
+        if isinstance(found, ec.EllipticCurvePublicKey | x509.Certificate):
+            return found
         raise UsageError(f"the key in {file} is on no elliptic curve")
-    return key
+    raise UsageError(
+        f"{file} holds neither a public key nor a certificate",
+        hint="PEM or DER, such as gw_wan_sig.pem of `smgw-bench export certificates`",
+    )
 
 
 def _report(verdict: LogVerdict, *, believed: bool) -> str:

@@ -62,11 +62,17 @@ class MeterState:
             os.close(self._lock)
             self._lock = -1
 
-    def attach(self, meter: BaseMeter, security: MeterSecurity | None) -> None:
-        """Give `meter` what was kept, and keep its state from now on. Raises as the constructor."""
+    def attach(self, meter: BaseMeter, security: MeterSecurity | None, *, registers: bool = True) -> None:
+        """Give `meter` what was kept, and keep its state from now on. Raises as the constructor.
+
+        Args:
+            meter: the meter.
+            security: its keys, None: it has none.
+            registers: False: what they show follows from elsewhere.
+        """
         if self._kept:
             with self._understood():
-                _restore(meter, self._kept)
+                _restore(meter, self._kept, registers=registers)
                 if security is not None:
                     _restore_security(security, self._kept["security"])
         self._meter, self._security = meter, security
@@ -147,8 +153,8 @@ def _second_index(kept: dict[str, Any]) -> int:
     return value
 
 
-def _restore(meter: BaseMeter, kept: dict[str, Any]) -> None:
-    starts = {bytes.fromhex(obis): int(counts) for obis, counts in kept["registers"].items()}
+def _restore(meter: BaseMeter, kept: dict[str, Any], *, registers: bool) -> None:
+    starts = {bytes.fromhex(obis): int(counts) for obis, counts in kept["registers"].items() if registers}
     meter.registers = tuple(
         replace(register, start=starts.get(register.obis, register.start)) for register in meter.registers
     )

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from bench.config import AssumedOfMeters
+from bench.bench_parts import AssumedOfMeters
+from bench.scenario.meter_models import GivenMeter
 from bench.scenario.mistakes import translate, wrong_option
-from bench.scenario.models import GivenMeter
 from bench.scenario.source import Source, read
 from bench.tools.connection import EMULATED, check_terminal, id_of, name_of
 from bench.tools.emulated_bus import DEMONSTRATION, EmulatedBus

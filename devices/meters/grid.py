@@ -1,7 +1,7 @@
 """What a meter sees of the grid: voltage, current, frequency and phase angles, worked out from its load.
 
-Voltage and frequency are constant and the current is in phase with the voltage (power factor 1, assumed), so that
-what a register shows can be told beforehand.
+Voltage and frequency are constant and the current is in phase with the voltage (power factor 1, assumed) unless told
+otherwise, so that what a register shows can be told beforehand.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ class Grid:
     Attributes:
         millivolts: between L1, L2, L3 and neutral.
         millihertz: frequency.
+        current_angle: by how much currents are behind or ahead of their voltages, 0 to 359999 thousandths of a degree;
+            power and current stay what they are (assumed).
     """
 
     millivolts: tuple[int, int, int] = (230_000, 230_000, 230_000)
     millihertz: int = 50_000
+    current_angle: int = 0
 
 
 NOMINAL: Final = Grid()
@@ -83,7 +86,9 @@ def _voltage_angle(phase: int, reading: Reading) -> int:
 
 
 def _current_angle(phase: int, reading: Reading) -> int:
-    return _HALF if reading.milliwatts[phase - 1] < 0 else 0
+    if phase not in reading.live:
+        return 0
+    return ((_HALF if reading.milliwatts[phase - 1] < 0 else 0) + reading.mains.current_angle) % (2 * _HALF)
 
 
 @dataclass(frozen=True, slots=True)

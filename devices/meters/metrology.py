@@ -23,10 +23,10 @@ class Metrology:
     profile's time goes on.
 
     Attributes:
-        phases: which of L1, L2, L3 carry voltage (1 to 3).
+        phases: which of L1, L2, L3 carry voltage (1 to 3); may be changed.
         faults: status bits that are set by hand: FATAL, MAGNET, FIELD_REVERSED ...
         backstop: whether the registers cannot run backwards (status bit 16); such a meter counts no feed-in.
-        grid: voltage and frequency at its terminals.
+        grid: voltage, frequency and angles at its terminals; may be changed.
         on_fault: told of each status bit that is set or cleared by hand, and of each opening of the cover; None:
             nobody listens.
     """
@@ -68,6 +68,11 @@ class Metrology:
         elif not on:
             self._since_us = None
 
+    def ran_since(self, seconds: float) -> None:
+        """It has had mains since an earlier instant of the clock, and all that has flowed since then is counted; only
+        for a meter that was just made."""
+        self._since_us = round(seconds * US_PER_S)
+
     def load(self, profile: LoadProfile) -> None:
         """From now on another load; what was counted stays."""
         self._settle()
@@ -102,14 +107,10 @@ class Metrology:
         return Reading(energies, self.milliwatts(), live, self.grid, reversed_field)
 
     def milliwatts(self) -> tuple[int, int, int]:
-        """Momentary power per phase; all of it on the only phase of a single-phase meter."""
+        """Momentary power per phase; where a phase has no voltage, all of it is on the others."""
         if self._since_us is None:
             return 0, 0, 0
-        milliwatt = self._profile.power(self._now_us())
-        if self.phases == (1, 2, 3):
-            return share(milliwatt)
-        on = self.phases[0] if self.phases else 1
-        return milliwatt * (on == 1), milliwatt * (on == 2), milliwatt * (on == 3)
+        return share(self._profile.power(self._now_us()), self.phases or (1,))
 
     def second_index(self) -> int:
         """Seconds that the meter had mains, whole ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -18,7 +19,6 @@ BILLING_SCALER = -3
 """Billing registers count mWh: six decimals of kWh (lmn-wired 4.4)."""
 POWER_SCALER = -1
 """Power counts tenths of a watt (assumed; dumps show 0 to -2)."""
-PHASES = 3
 
 
 class Source(Enum):
@@ -95,10 +95,12 @@ def counts(value: Decimal, scaler: int, what: str) -> int:
     return int(whole)
 
 
-def share(milliwatt: int) -> tuple[int, int, int]:
-    """An even load on three phases; what does not divide evenly is on L1."""
-    each = abs(milliwatt) // PHASES * (1 if milliwatt >= 0 else -1)
-    return milliwatt - 2 * each, each, each
+def share(milliwatt: int, phases: Sequence[int] = (1, 2, 3)) -> tuple[int, int, int]:
+    """An even load on phases of 1 to 3; what does not divide evenly is on the first of them."""
+    each = abs(milliwatt) // len(phases) * (1 if milliwatt >= 0 else -1)
+    first = milliwatt - (len(phases) - 1) * each
+    l1, l2, l3 = (first if phase == phases[0] else each if phase in phases else 0 for phase in (1, 2, 3))
+    return l1, l2, l3
 
 
 def _cut(thousandths: int, scaler: int) -> int:

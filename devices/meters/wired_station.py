@@ -37,10 +37,10 @@ from devices.protocols.hdlc_link import (
     Information,
     LinkLimits,
     Rejected,
-    SecondaryLink,
     Step,
     Unexpected,
 )
+from devices.protocols.hdlc_secondary import SecondaryLink
 from devices.rs485.bus import EVERYBODY, NOBODY, Rs485Bus
 
 __all__ = ["EVENTS", "Busy", "OnEvent", "StationTiming", "WiredStation"]

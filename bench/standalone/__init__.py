@@ -1,0 +1,1 @@
+"""An emulated gateway as a program of its own, in real time: configuration, data folder, history, control socket."""

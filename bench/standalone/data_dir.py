@@ -1,0 +1,180 @@
+"""The folder of a stand-alone gateway: its memory, its meters, what was made up for its users, and who it is."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench.store import write_json
+from devices.errors import BenchError, Place, UsageError
+
+SCHEMA: Final = "smgw-bench/gateway/1"
+MEMORY: Final = "memory.sqlite"
+SOCKET: Final = "control.sock"
+_IDENTITY: Final = "gateway.json"
+_LOCK: Final = "gateway.lock"
+_LONGEST_SOCKET: Final = 100
+"""Octets of a socket's path that every system takes."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Who the gateway in a folder is.
+
+    Attributes:
+        type: product.
+        device_id: number on its case.
+        origin: instant at which its meters began to count.
+        began: begin of its values.
+        passwords: of users for whom one was made, by id.
+        applied: id -> hash of the profile that the gateway was last given.
+        begins: contract -> first instant that was worked out for it, ISO 8601.
+    """
+
+    type: str
+    device_id: str
+    origin: datetime
+    began: datetime
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    applied: Mapping[str, str] = field(default_factory=dict)
+    begins: Mapping[str, str] = field(default_factory=dict)
+
+
+class DataFolder:
+    """A folder that is in use by this process; use as a context manager.
+
+    Attributes:
+        path: where it is.
+        temporary: it was made for this run, and nobody named it.
+        kept: who the gateway is; None: the folder is new.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Take the folder over, a new one under the system's temporary folder when `path` is None.
+
+        Raises:
+            UsageError: a file, or a folder that holds something else.
+            BenchError: it cannot be used, or another process does.
+        """
+        self.temporary = path is None
+        self._lock = -1
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="smgw-gateway-")) if path is None else path
+            if self.path.exists() and not self.path.is_dir():
+                raise UsageError(f"--data: {self.path} is a file, a folder is wanted")
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise BenchError(f"{path} cannot be used: {error.strerror}") from error
+        if not self._identity.exists() and self.memory.exists():
+            raise UsageError(
+                f"{self.path} holds the memory of something else than `smgw-bench gateway`", hint="name a new folder"
+            )
+        self._take()
+        try:
+            self.kept = self._read()
+        except BaseException:
+            self.release()
+            raise
+
+    def __enter__(self) -> DataFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @property
+    def memory(self) -> Path:
+        """The gateway's memory."""
+        return self.path / MEMORY
+
+    @property
+    def meters(self) -> Path:
+        """Folder in which wired meters keep keys and counters."""
+        return self.path / "meters"
+
+    @property
+    def certificates(self) -> Path:
+        """Folder of keys and certificates that were made for users."""
+        return self.path / "certificates"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return socket_of(self.path)
+
+    @property
+    def _identity(self) -> Path:
+        return self.path / _IDENTITY
+
+    def keep(self, kept: Kept) -> None:
+        """Write down who the gateway is. Raises BenchError."""
+        self.kept = kept
+        told = asdict(kept) | {"origin": kept.origin.isoformat(), "began": kept.began.isoformat()}
+        write_json(self._identity, {"schema": SCHEMA, **told})
+
+    def note(self, **changes: Any) -> None:
+        """Change some of it. Raises BenchError."""
+        assert self.kept is not None
+        self.keep(replace(self.kept, **changes))
+
+    def release(self) -> None:
+        """Leave the folder to others; may be called twice."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _take(self) -> None:
+        try:
+            self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
+            holder = os.pread(self._lock, 20, 0).decode(errors="replace").strip()
+            self.release()
+            who = f" (process {holder})" if holder else ""
+            raise BenchError(f"{self.path} is in use{who}: end that gateway, or name another folder") from None
+        except OSError as error:
+            self.release()
+            raise BenchError(f"{self.path} cannot be used: {error.strerror}") from error
+
+    def _read(self) -> Kept | None:
+        try:
+            told = json.loads(self._identity.read_text("utf-8"))
+            schema, origin, began = (told.pop(name) for name in ("schema", "origin", "began"))
+            kept = Kept(origin=datetime.fromisoformat(origin), began=datetime.fromisoformat(began), **told)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(f"this does not say which gateway it is: {error}", place=Place(self._identity)) from None
+        except OSError as error:
+            raise BenchError(f"{self._identity} cannot be read: {error.strerror}") from error
+        if schema != SCHEMA:
+            raise UsageError("this is that of something else than a stand-alone gateway", place=Place(self._identity))
+        return kept
+
+
+def socket_of(folder: Path) -> Path:
+    """The control socket of the gateway in a folder."""
+    return folder / SOCKET
+
+
+@contextlib.contextmanager
+def short_name(path: Path) -> Any:
+    """A name of a socket that is short enough for the system: that of its folder by descriptor where it is long."""
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

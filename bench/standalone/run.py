@@ -1,0 +1,312 @@
+"""`smgw-bench gateway`: a stand-alone gateway from its files to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from bench.emulation import last_known
+from bench.quantity import printable
+from bench.standalone.control import Control, listening
+from bench.standalone.data_dir import DataFolder, Kept
+from bench.standalone.history import LEAD, Stopped, begin_of_history, fill
+from bench.standalone.meters import Meters
+from bench.standalone.plan import Plan, Profile, make_plan
+from bench.standalone.told import Announcement, host_text
+from bench.standalone.unit import Unit, apply, plugged_in
+from bench.standalone.users import Told, introduce
+from bench.tools.stopping import stopped
+from devices.clock import Clock, run, wall_now
+from devices.errors import BenchError, UsageError
+from devices.leds.watch import LedWatch
+from devices.ports.memory import memory_pair
+
+HAN_WITHIN_S: Final = 60.0
+"""How long the home interface may take once the firmware is ready."""
+Gap = Literal["leave", "fill"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `smgw-bench gateway` was asked.
+
+    Attributes:
+        kind: product.
+        han: host and TCP port of the home interface, port 0: any.
+        config: the configuration.
+        data: folder of its data, None: a temporary one.
+        meters: file of meters in place of those of the configuration.
+        history: how far back a new gateway's values go, None: not at all.
+        gap: what becomes of the time since the last run.
+        faults: made when it is ready.
+        real_boot: it starts as slowly as the product.
+        as_json: told as JSON.
+    """
+
+    kind: str
+    han: tuple[str, int]
+    config: Path | None = None
+    data: Path | None = None
+    meters: Path | None = None
+    history: str | None = None
+    gap: Gap = "leave"
+    faults: tuple[Mapping[str, Any], ...] = field(default=())
+    real_boot: bool = False
+    as_json: bool = False
+
+
+def gateway(options: Options) -> int:
+    """Run a gateway until SIGINT or SIGTERM; returns 130 or 143 after these, 0 when the control socket ended it.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or a file is wrong.
+        BenchError: the address or folder cannot be had.
+    """
+    before = os.umask(0o077)  # keys, passwords and values are nobody else's
+    try:
+        return _run(options)
+    finally:
+        os.umask(before)
+
+
+def _run(options: Options) -> int:
+    plan = make_plan(options.kind, options.config, options.meters)
+    now = wall_now()
+    begin = None if options.history is None else begin_of_history(options.history, now)
+    address = free_address(*options.han)
+    with DataFolder(options.data) as folder:
+        try:
+            prepare(plan, folder, begin, now)
+            users, ways = introduce(plan, folder)
+            profiles = _profiles(plan, folder, ways)
+            if not folder.memory.exists():
+                if begin is not None:
+                    _fill_new(plan, folder, profiles)
+            elif options.gap == "fill":
+                _fill_gap(plan, folder, profiles)
+            return run(_serve(plan, folder, options, address, users, profiles), virtual=False)
+        except Stopped as end:
+            return end.code
+        finally:
+            if folder.temporary:
+                shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def free_address(host: str, port: int) -> tuple[str, int]:
+    """Host and port, which somebody may listen at now; port 0 becomes a free one. Raises BenchError."""
+    try:
+        family, kind, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found)
+            probe.listen(1)
+            return host, int(probe.getsockname()[1])
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise BenchError(f"--han {host_text(host, port)}: nobody can listen there: {reason}") from error
+
+
+def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetime) -> None:
+    """Make the folder that of this gateway, or check that it is. Raises UsageError."""
+    kept = folder.kept
+    if kept is not None and kept.type != plan.product.id:
+        raise UsageError(
+            f"{folder.path} holds the data of a {kept.type} gateway", hint=f"--type {kept.type}, or a new folder"
+        )
+    if kept is not None and kept.device_id != plan.device_id:
+        raise UsageError(
+            f"{folder.path} holds the data of the gateway {kept.device_id}, not of {plan.device_id}",
+            hint="a new folder, or that id in the configuration",
+        )
+    if kept is not None and folder.memory.exists():
+        return
+    began = begin or now
+    origin = began - LEAD if begin is not None else now
+    passwords = {} if kept is None else kept.passwords
+    folder.keep(Kept(plan.product.id, plan.device_id, origin, began, passwords))
+    shutil.rmtree(folder.meters, ignore_errors=True)  # of a gateway that never was
+
+
+def _profiles(plan: Plan, folder: DataFolder, ways: Sequence[Profile]) -> Callable[[datetime], list[Profile]]:
+    """What the gateway is given at an instant; the begin of a contract is worked out once and stays."""
+
+    def make(now: datetime) -> list[Profile]:
+        assert folder.kept is not None
+        begins = dict(folder.kept.begins)
+        for name in plan.given.contracts:
+            if name not in begins:
+                begins[name] = plan.begin_of(name, max(now, folder.kept.began)).isoformat()
+        folder.note(begins=begins)
+        contracts = [
+            plan.contract_profile(name, plan.begin_of(name, datetime.fromisoformat(begins[name])))
+            for name in plan.given.contracts
+        ]
+        return [*ways, *plan.meter_profiles(), *contracts]
+
+    return make
+
+
+def _fill_new(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], list[Profile]]) -> None:
+    """The history of a new gateway; it counts once it is whole."""
+    assert folder.kept is not None
+    part = folder.memory.with_name(folder.memory.name + ".part")
+    _remove(part)
+    try:
+        fill(plan, folder, part, folder.kept.origin, profiles, _progress(), durable=False)
+        with part.open("rb") as octets:
+            os.fsync(octets.fileno())
+        part.rename(folder.memory)
+    finally:
+        _remove(part)
+
+
+def _fill_gap(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], list[Profile]]) -> None:
+    """What was missed since the last run, as if it had gone on."""
+    since = last_known(folder.memory)
+    if since is not None and since < wall_now():
+        fill(plan, folder, folder.memory, since, profiles, _progress(), durable=True)
+
+
+def _remove(part: Path) -> None:
+    for left in part.parent.glob(f"{part.name}*"):
+        left.unlink(missing_ok=True)
+
+
+def _progress() -> Callable[[float], None]:
+    """Tell the share that is done: on a terminal in one line, else each tenth."""
+    terminal, told = sys.stderr.isatty(), -1
+
+    def tell(share: float) -> None:
+        nonlocal told
+        tenth = int(share * (100 if terminal else 10))
+        if tenth != told:
+            told = tenth
+            text = f"history: {share:4.0%}"
+            sys.stderr.write(f"\r{text}" + ("\n" if share >= 1 else "") if terminal else f"{text}\n")
+            sys.stderr.flush()
+
+    return tell
+
+
+async def _serve(
+    plan: Plan,
+    folder: DataFolder,
+    options: Options,
+    address: tuple[str, int],
+    users: Sequence[Told],
+    profiles: Callable[[datetime], list[Profile]],
+) -> int:
+    assert folder.kept is not None
+    loop = asyncio.get_running_loop()
+    clock = Clock(loop, folder.kept.origin, elapsed_s=(wall_now() - folder.kept.origin).total_seconds())
+    loop.set_exception_handler(_crashed(folder))
+    async with AsyncExitStack() as stack:
+        stop = stopped(stack.enter_context(ExitStack()))
+        bus, lmn = memory_pair(clock, ("LMN", "gateway LMN"))
+        meters = Meters(clock, plan, folder, bus)
+        stack.callback(meters.close)
+        firmware = plan.options(real_boot=options.real_boot)
+        unit = await stack.enter_async_context(
+            plugged_in(clock, plan, folder.memory, lmn, meters.antenna, options=firmware, han=address)
+        )
+        leds = LedWatch(clock.seconds, unit.plug.leds)
+        stack.callback(leds.close)
+        work = asyncio.ensure_future(_bring_up(unit, plan, folder, options, users, profiles))
+        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+            return stop.result()
+        told = work.result()
+        control = Control(unit, meters, leds, lambda: replace(told, **_present(unit)).as_json())
+        await stack.enter_async_context(listening(folder.socket, control.answer))
+        _say(told, as_json=options.as_json)
+        await asyncio.wait((stop, control.stop), return_when=asyncio.FIRST_COMPLETED)
+        control.stop.cancel()
+        return stop.result() if stop.done() else 0
+
+
+async def _bring_up(
+    unit: Unit,
+    plan: Plan,
+    folder: DataFolder,
+    options: Options,
+    users: Sequence[Told],
+    profiles: Callable[[datetime], list[Profile]],
+) -> Announcement:
+    """Wait for the firmware, give it what it does not have yet, make the faults; what is told then."""
+    assert folder.kept is not None
+    info = await unit.ready()
+    if info["phase"] == "ready":
+        for left in await apply(unit, folder, profiles(unit.clock.now())):
+            warn(left)
+    else:
+        warn(f"the gateway is in the state {info['state']}: the files are not looked at")
+    for fault in options.faults:
+        told = await unit.port.ask(dict(fault))
+        if not told.get("ok"):
+            raise UsageError(f"--fault {fault.get('do')}: {told.get('error')}")
+    deadline = unit.clock.deadline(HAN_WITHIN_S if info["state"] == "run" and not options.faults else 0.5)
+    while unit.plug.han_address is None and not deadline.passed:
+        await unit.clock.sleep(0.01)
+    if unit.plug.han_address is None and info["state"] == "run" and not options.faults:
+        raise BenchError(f"the home interface did not come up within {HAN_WITHIN_S:g} s")
+    info = await unit.port.read("info")
+    return Announcement(
+        plan,
+        str(info["state"]),
+        str(info["software"]),
+        unit.plug.han_address,
+        unit.plug.han_fingerprint,
+        tuple(users),
+        folder.path,
+        folder.temporary,
+        folder.socket,
+        folder.kept.began,
+        os.getpid(),
+    )
+
+
+def _present(unit: Unit) -> dict[str, Any]:
+    return {"address": unit.plug.han_address, "fingerprint": unit.plug.han_fingerprint}
+
+
+def _say(told: Announcement, *, as_json: bool) -> None:
+    text = json.dumps(told.as_json(), ensure_ascii=False) if as_json else "\n".join(map(printable, told.lines()))
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """On standard error, also when the output is for programs."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"smgw-bench: {printable(text)}\n")
+        sys.stderr.flush()
+
+
+def _crashed(folder: DataFolder) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """What the emulation does wrong is told and kept, and the gateway goes on."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        import traceback
+
+        error = context.get("exception")
+        text = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else f"{context}\n"
+        path = folder.path / "crashes.log"
+        with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+            file.write(f"{wall_now().isoformat()} {context.get('message')}\n{text}")
+        warn(f"the emulation failed: {context.get('message')}: {error!r} (see {path})")
+
+    return handle

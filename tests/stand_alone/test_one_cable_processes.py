@@ -1,0 +1,203 @@
+"""The bench with one cable against stand-alone gateways, each a process of its own, as if they were real ones."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from running import Running, running
+from trudi_judge import File, stages_of, supplier_file
+
+from bench.cli import main
+
+HOME = Path(__file__).parents[2] / "scenarios" / "home"
+PRODUCTS = ("ppc", "conexa", "casa")
+RUN = {"HAN-1", "HAN-6", "HAN-10", "HAN-11"}
+"""Scenarios that need nothing but the home interface."""
+SWITCHES = ((0, 2), (6, 1), (22, 2))
+CONFIG = """
+gateway: {options: {signature_curve: secp256r1}}
+meters:
+  house:
+    id: 1LGZ0072999211
+    registers: {1.8.0: 23163.627 kWh, 2.8.0: 4711.5 kWh}
+    load: {day: [180 W, 150 W, 140 W, 135 W, 140 W, 190 W, 420 W, 610 W, 480 W, 200 W, -350 W, -900 W,
+                 -1400 W, -1250 W, -700 W, -150 W, 410 W, 640 W, 880 W, 930 W, 790 W, 610 W, 420 W, 260 W]}
+consumers: {consumer-1: {password: "Sonne.und.Regen."}}
+contracts:
+  tariff:
+    {taf: 2, meters: {house: 1.8.0}, billing: 1 day, switches: {"00:00": 2, "06:00": 1, "22:00": 2}, tariff: day-night,
+     usage_point: DE0007300000000000000000000012345, supplier: supplier.example}
+  demand: {taf: 6, meters: {house: [1.8.0, 2.8.0]}, usage_point: DE00073, supplier: grid.example}
+  profile: {taf: 7, meters: {house: [1.8.0, 2.8.0]}, usage_point: DE00073, supplier: supplier.example}
+"""
+
+
+@pytest.fixture(scope="module")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
+    """One of each product, with values since yesterday's begin."""
+    config = tmp_path_factory.mktemp("config") / "gateway.yaml"
+    config.write_text(CONFIG)
+    with ExitStack() as stack:
+        found = {}
+        for product in PRODUCTS:
+            folder = tmp_path_factory.mktemp(product)
+            options = ("--history", "2d", "--config", str(config))
+            found[product] = stack.enter_context(running(product, folder, *options))
+        yield found
+
+
+def bench_file(folder: Path, product: str, address: tuple[str, int], **more: Any) -> Path:
+    """Nothing but the address, the user, and the file with his password."""
+    password = folder / "password"
+    password.write_text(f"{more.pop('password', 'Sonne.und.Regen.')}\n")
+    han = {"address": "{}:{}".format(*address), "user": "consumer-1", "password_file": str(password)}
+    every = {"every": "1 s"} if product == "ppc" else {}
+    file = folder / "cellar.yaml"
+    file.write_text(json.dumps({"name": "cellar", "gateway": {"type": product, "han": han | every | more}}))
+    return file
+
+
+def run(file: Path, out: Path, *words: str) -> tuple[int, dict[str, dict[str, Any]], dict[str, str]]:
+    """Exit code, verdict of each scenario that was run, and reason of each case that was not."""
+    code = main(["run", str(HOME), "--bench", str(file), "--out", str(out), "--plain", *words])
+    verdicts = [json.loads(one.read_text()) for one in (out / "cases").glob("*/verdict.json")]
+    told = json.loads((out / "run.json").read_text())
+    left = {str(one["key"]): str(one["reason"]) for one in told["not_tested"]}
+    return code, {str(one["scenario"]): one for one in verdicts}, left
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_what_only_reads_passes_and_all_else_is_not_applicable(
+    tmp_path: Path, gateways: dict[str, Running], product: str
+) -> None:
+    gateway, out = gateways[product], tmp_path / "run"
+    file = bench_file(tmp_path, product, gateway.address, fingerprint=gateway.told["fingerprint"])
+    code, verdicts, left = run(file, out, "--gateway", product)
+    assert {name: one["verdict"] for name, one in verdicts.items()} == dict.fromkeys(RUN, "pass"), verdicts
+    assert code == 0
+    assert left and all("the bench lacks " in one for one in left.values())
+    told = verdicts["HAN-1"]["gateway"]["told"]
+    report = (out / "report.html").read_text()
+    assert told["id"].lower() == gateway.told["device_id"].lower()
+    assert told["certificate"] == gateway.told["fingerprint"]
+    for shown in (told["id"], told["firmware"], told["certificate"]):
+        assert shown and shown in report
+    exports = sorted(next((out / "cases").glob("HAN-11*")).glob("trudi-*.xml"))
+    assert len(exports) == 3
+    for export in exports:
+        judged(export, tmp_path)
+
+
+def judged(export: Path, folder: Path) -> None:
+    """A file of the transparency software, by its rules, its signatures and its sums."""
+    file, key = File(export), folder / "key.pem"
+    case = 2 if "tariff" in export.stem else 6 if "demand" in export.stem else 7
+    assert file.judge(case, closed=case == 2, signature_key=key) == []
+    good, bad = file.signatures(key, folder, every=29)
+    assert good >= len(file.lists)
+    assert bad == []
+    if case != 2:
+        return
+    energy = file.originals[0]
+    supplier = folder / "supplier.xml"
+    supplier.write_text(supplier_file(file, 2, {"01000108": SWITCHES}))
+    out = folder / "bill.json"
+    with out.open("w") as sink, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdout", sink)
+        assert main(["tariff", str(export), str(supplier), "--json"]) == 0
+    bill = {int(name.split("*")[0].split(".")[-1]): value for name, value in json.loads(out.read_text()).items()}
+    assert bill == stages_of(energy, SWITCHES)
+    assert sum(bill.values()) == energy.values[-1].value - energy.values[0].value > 0
+    derived = {int(one.obis[8:10], 16): one.values[-1].value - one.values[0].value for one in file.derived}
+    assert {stage: derived[stage] for stage in bill} == bill
+
+
+def test_a_bill_of_more_than_1096_days_is_refused_before_anything_is_read(
+    tmp_path: Path, gateways: dict[str, Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench_file(tmp_path, "casa", gateways["casa"].address)
+    words = ["--han", "{}:{}".format(*gateways["casa"].address), "--type", "casa", "--user", "consumer-1"]
+    words += ["--password-file", str(tmp_path / "password"), "--contract", "profile", "--out", str(tmp_path / "x.xml")]
+    assert main(["export", "trudi", *words, "--from", "2023-01-01", "--to", "2026-01-02"]) == 2
+    assert "a file has at most 1096 days" in capsys.readouterr().err
+    assert not (tmp_path / "x.xml").exists()
+
+
+def test_a_wrong_password_is_tried_once_and_is_the_benchs_trouble(tmp_path: Path, gateways: dict[str, Running]) -> None:
+    """Each further try would bring the lock for all consumers nearer."""
+    gateway = gateways["conexa"]
+    file = bench_file(tmp_path, "conexa", gateway.address, password="Sonne.und.Regen", user="consumer-9")
+    code, verdicts, _ = run(file, tmp_path / "run", "--gateway", "conexa")
+    assert (code, {one["verdict"] for one in verdicts.values()}) == (3, {"error"})
+    reasons = sorted(one["reason"] for one in verdicts.values())
+    assert all("does not take what the bench file says of its user" in one for one in reasons)
+    assert sum("not asked again" in one for one in reasons) == len(RUN) - 1
+    right = bench_file(tmp_path, "conexa", gateway.address)
+    assert run(right, tmp_path / "right", "--gateway", "conexa", "-k", "HAN-6")[0] == 0
+
+
+def test_at_another_certificate_nothing_is_sent(tmp_path: Path, gateways: dict[str, Running]) -> None:
+    address = gateways["casa"].address
+    file = bench_file(tmp_path, "casa", ("localhost", address[1]), fingerprint="ab" * 32)
+    code, verdicts, _ = run(file, tmp_path / "run", "--gateway", "casa")
+    assert (code, {one["verdict"] for one in verdicts.values()}) == (3, {"error"})
+    assert all("the bench file names " + "ab" * 32 in one["reason"] for one in verdicts.values())
+    assert all(gateways["casa"].told["fingerprint"] in one["reason"] for one in verdicts.values())
+
+
+def test_where_nobody_listens_nothing_is_judged(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = free.getsockname()
+        begin = time.monotonic()
+        code, verdicts, _ = run(bench_file(tmp_path, "casa", address), tmp_path / "run", "--gateway", "casa")
+    assert (code, {one["verdict"] for one in verdicts.values()}) == (3, {"error"})
+    assert all("cannot be reached" in one["reason"] for one in verdicts.values())
+    assert all("look at cable, address and supply" in one["reason"] for one in verdicts.values())
+    assert time.monotonic() - begin < 60
+
+
+@pytest.mark.timeout(120)
+def test_a_gateway_that_is_killed_in_mid_run_is_no_verdict_on_it(tmp_path: Path) -> None:
+    """Cable, supply and device cannot be told apart from here; the cases after it say so too, and nothing hangs."""
+    out = tmp_path / "run"
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    with pytest.raises(AssertionError, match="ended by itself"), running("casa", folder) as gateway:
+        file = bench_file(tmp_path, "casa", gateway.address)
+
+        def kill() -> None:
+            end = time.monotonic() + 60
+            while not list(out.glob("cases/*/timeline.jsonl")) and time.monotonic() < end:
+                time.sleep(0.01)
+            while time.monotonic() < end:
+                written = "".join(one.read_text() for one in out.glob("cases/*/timeline.jsonl"))
+                if '"exchange"' in written:
+                    break
+                time.sleep(0.005)
+            gateway.process.send_signal(signal.SIGKILL)
+            gateway.process.wait(60)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        code, verdicts, _ = run(file, out, "--gateway", "casa")
+        killer.join(60)
+    assert code == 3
+    reasons = [one["reason"] for one in verdicts.values() if one["verdict"] == "error"]
+    assert len(reasons) >= 2
+    assert all("look at cable, address and supply" in one for one in reasons)
+    assert {one["verdict"] for one in verdicts.values()} <= {"error", "pass"}
