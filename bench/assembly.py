@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bench.assumptions import note_gateway
 from bench.config import BenchFile
-from bench.emulation import EmulatedGatewayPlug, KnownMeter, Sockets
+from bench.emulation import EmulatedGatewayPlug, KnownMeter, OwnUnit, Sockets, realm_of
 from bench.equipment import MainsContact, open_leds, open_mains, open_reference_meter
+from bench.han_access import HanAccess
+from bench.han_models import CONSUMER, GENTLE, HanOnBench
+from bench.han_site import EmulatedSite, make_users
 from bench.meter_bus import MeterBus
-from bench.records import Records
+from bench.records import HanRecords, Records
 from bench.rig import Rig
 from bench.scenario.loader import Case
 from bench.store import write_json
@@ -23,6 +27,7 @@ from devices.backoffice.time_server import TimeRequest, TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.gateway_types.model import GatewayType
+from devices.han.link import Settings
 from devices.leds.vcd import VcdWriter
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort
@@ -44,7 +49,7 @@ async def open_rig(
     Raises:
         BenchError: a device of the bench is missing or does not answer.
     """
-    rig = Rig(clock, timeline, case.scenario, product, bench)
+    rig = Rig(clock, timeline, case.scenario, product, bench, folder)
     async with AsyncExitStack() as stack:
         if bench.time == "virtual":
             # TLS between emulated ends gives the same octets for the same seed; a real device gets real randomness.
@@ -58,8 +63,13 @@ async def open_rig(
 
 
 async def _keep_records(rig: Rig, folder: Path) -> None:
-    """Copy logs and stored values into the case's folder while they can still be read."""
-    if rig.fitted_records is None:
+    """Copy logs and stored values into the case's folder while they can still be read.
+
+    What is read at a home interface is in the evidence already, and a real gateway is not asked again for it.
+    """
+    if rig.fitted_han is not None:
+        rig.fitted_han.keep(folder)
+    if not isinstance(rig.fitted_records, Records):
         return
     try:
         write_json(folder / "logs.json", {book: await rig.records.log(book) for book in _BOOKS})
@@ -79,6 +89,7 @@ class _Builder:
         self.clock, self.timeline, self.bench = rig.clock, rig.timeline, rig.bench
         self.needs = case.scenario.all_needs()
         self.contact = MainsContact()
+        self.site: EmulatedSite | None = None
 
     async def build(self) -> None:
         """Everything that this case needs."""
@@ -96,16 +107,58 @@ class _Builder:
             await self._plug_emulated(gateway_lmn, patched, maintenance, antenna)
         else:
             self._sense_leds(open_leds(self.clock, self.bench.leds, None, self._note))
+            self._real_home_interface()
         if self.bench.reference_meter is not None and "reference_meter" in self.needs:
             meter = self.bench.reference_meter
             self.rig.fitted_reference = await open_reference_meter(self.clock, meter, self.contact, self.stack)
         if self.bench.mains is not None:
             mains = await open_mains(self.clock, self.bench.mains, self.contact, self.timeline, self.stack)
             self.rig.fitted_mains = mains
+        if self.site is not None and self.case.scenario.given.han.site == "own":
+            await self.site.run_in()
+
+    def _real_home_interface(self) -> None:
+        """The user whose credentials the bench file has."""
+        han = self.bench.gateway.han
+        if not isinstance(han, HanOnBench) or not self.needs & {"han", "records"}:
+            return
+        every = han.every if han.every is not None else GENTLE if self.case.gateway == "ppc" else timedelta(0)
+        settings, login = han.settings(), han.login()
+        access = HanAccess(
+            self.clock, self.timeline, self.case.gateway, lambda: settings, {CONSUMER: login}, every=every, real=True
+        )
+        self.stack.push_async_callback(access.close)
+        self.rig.fitted_han = access
+        if self.rig.fitted_records is None:
+            self.rig.fitted_records = HanRecords(access, self.rig.gateway_type)
+
+    def _emulated_home_interface(self, plug: EmulatedGatewayPlug) -> None:
+        """The users of an emulated gateway, introduced before the first of them comes."""
+        keys = Path(self.stack.enter_context(TemporaryDirectory(prefix="smgw-bench-")))
+        realm = realm_of(self.case.gateway, plug.device_id)
+        users = make_users(self.rig, realm, keys, random.Random(self.rng.getrandbits(32)))
+        self.site = EmulatedSite(self.rig, users, lambda: plug.han_address is not None)
+
+        def settings() -> Settings | None:
+            address = plug.han_address
+            return None if address is None else Settings(*address)
+
+        access = HanAccess(
+            self.clock,
+            self.timeline,
+            self.case.gateway,
+            settings,
+            {name: user.login for name, user in users.items()},
+            rng=random.Random(self.rng.getrandbits(32)),
+        )
+        access.before = self.site.introduce
+        self.stack.push_async_callback(access.close)
+        self.rig.fitted_han = access
 
     def _wired_bus(self) -> BytePort:
         """The metrological bus with the given meters on it; returns the emulated gateway's end of the cable."""
-        if self.bench.wired_lmn is None:
+        own = self.case.scenario.given.han.site == "own" and not self.bench.gateway.emulated
+        if self.bench.wired_lmn is None or own:
             return memory_pair(self.clock)[1]
         port, gateway_end = lmn_port(self.clock, self.bench.wired_lmn, emulated=self.bench.gateway.emulated)
         note_spoilt_echoes(port, self.timeline)
@@ -192,9 +245,12 @@ class _Builder:
             lifecycle=given.lifecycle,
             options={**self.bench.gateway.options, **given.options},
             rng=random.Random(self.rng.getrandbits(32)),
+            unit=OwnUnit(han=("127.0.0.1", 0) if "han" in self.needs else None),
         )
         note_gateway(self.rig, plug)
         self.stack.push_async_callback(plug.close)
+        if "han" in self.needs:
+            self._emulated_home_interface(plug)
         self.contact.wire(plug.mains)
         if self.rig.fitted_patch_field is not None:
             self.rig.fitted_patch_field.on_link = plug.link

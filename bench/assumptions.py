@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from bench.rig import Rig
-from bench.scenario.models import GivenMeter
+from bench.scenario.meter_models import GivenMeter
 from devices.meters.defaults import SECURITY, SMARTY, WHY, LmnDefaults
 from devices.meters.smarty_assumed import DEFAULT_OF, assumed, assumed_of_protocol
 from devices.meters.smarty_bz import SmartyBz

@@ -13,12 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final, Literal
 
-from bench.scenario.contract_models import LOCAL, GivenCalendar, GivenContract, parse_clock, parse_date
+from bench.scenario.contract_models import ERROR_STAGE, LOCAL, GivenCalendar, GivenContract, parse_clock, parse_date
 
 QUARTER: Final = timedelta(minutes=15)
 """Raster of switch times (TRuDI_015)."""
-ERROR_STAGE: Final = 63
-"""Register of what nobody knows the stage of (han 5.6)."""
 Kind = Literal["first", "last", "switch", "billing", "daily"]
 KINDS: Final[tuple[Kind, ...]] = ("first", "last", "switch", "billing", "daily")
 """Why there is an entry."""

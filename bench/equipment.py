@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 
-from bench.config import Leds, ModbusDevice, ReferenceMeter, Relay
+from bench.bench_parts import Leds, ModbusDevice, ReferenceMeter, Relay
 from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.leds.gpio import GpioLeds

@@ -11,7 +11,8 @@ from bench.products import device_name
 from bench.quantity import text_of
 from bench.scenario.contract_models import GivenContract
 from bench.scenario.loader import Case
-from bench.scenario.models import CAPABILITIES, GivenMeter, Scenario
+from bench.scenario.meter_models import GivenMeter
+from bench.scenario.models import CAPABILITIES, Scenario
 
 WIDTH = 100
 

@@ -11,7 +11,7 @@ from bench.assumptions import note_assumed, note_protocol
 from bench.played_meter import make_given, put_on_bus
 from bench.rig import MeterOnBench, Rig
 from bench.scenario.loader import Case
-from bench.scenario.models import GivenMeter
+from bench.scenario.meter_models import GivenMeter
 from bench.service_bench import ServiceBench
 from bench.wires import LmnTrace
 from devices.errors import UsageError

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.scenario.models import GivenMeter
+from bench.scenario.meter_models import GivenMeter
 from bench.scenario.smarty_models import entries_of
 from devices.clock import Clock
 from devices.meters.base_meter import BaseMeter

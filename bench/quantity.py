@@ -61,7 +61,20 @@ VOLUME = Kind("volume", {"m³": Decimal(1), "m3": Decimal(1), "l": Decimal("1e-3
 FLOW = Kind("flow", {"m³/h": Decimal(1), "m3/h": Decimal(1), "l/h": Decimal("1e-3")}, "0.6 m3/h")
 LENGTH = Kind("distance", {"m": Decimal(1), "km": Decimal(1000)}, "10 m")
 SHARE = Kind("share", {"": Decimal(1), "%": Decimal("0.01")}, "50 %")
-KINDS = (TIME, ENERGY, POWER, VOLUME, FLOW, LENGTH, SHARE)
+REACTIVE_ENERGY = Kind("reactive energy", {"varh": Decimal(1), "kvarh": Decimal(1000)}, "12.5 kvarh")
+REACTIVE_POWER = Kind("reactive power", {"var": Decimal(1), "kvar": Decimal(1000)}, "500 var")
+APPARENT_ENERGY = Kind("apparent energy", {"VAh": Decimal(1), "kVAh": Decimal(1000)}, "12.5 kVAh")
+APPARENT_POWER = Kind("apparent power", {"VA": Decimal(1), "kVA": Decimal(1000)}, "500 VA")
+VOLTAGE = Kind("voltage", {"V": Decimal(1), "kV": Decimal(1000)}, "230 V")
+CURRENT = Kind("current", {"A": Decimal(1), "mA": Decimal("1e-3")}, "16 A")
+FREQUENCY = Kind("frequency", {"Hz": Decimal(1)}, "50 Hz")
+ANGLE = Kind("angle", {"deg": Decimal(1), "°": Decimal(1)}, "120 deg")
+QUANTITIES = (
+    ENERGY, POWER, VOLUME, FLOW, REACTIVE_ENERGY, REACTIVE_POWER, APPARENT_ENERGY, APPARENT_POWER,
+    VOLTAGE, CURRENT, FREQUENCY, ANGLE,
+)  # fmt: skip
+"""What registers of meters count or measure."""
+KINDS = (TIME, *QUANTITIES, LENGTH, SHARE)
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: a longer duration is taken for a slip of the pen."""

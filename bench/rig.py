@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.config import BenchFile
+from bench.han_access import HanAccess
 from bench.recorded import Expected, read_expected
 from bench.records import Records
-from bench.scenario.models import GivenMeter, Scenario
+from bench.scenario.meter_models import GivenMeter
+from bench.scenario.models import Scenario
 from bench.scenario.radio_models import GivenRadioMeter
 from bench.service_bench import ServiceBench
 from bench.timeline import Timeline
@@ -91,6 +93,7 @@ class Rig:
         clock: the laboratory's clock.
         timeline: everything seen.
         scenario: what is run.
+        folder: of the case's evidence.
         gateway_type: what the manuals say of the gateway under test; there is none when a meter is tested.
         capabilities: what this bench can do.
         remembered: stored values that steps keep for later steps, by the name of the moment and the meter.
@@ -99,12 +102,19 @@ class Rig:
     """
 
     def __init__(
-        self, clock: Clock, timeline: Timeline, scenario: Scenario, product: GatewayType | None, bench: BenchFile
+        self,
+        clock: Clock,
+        timeline: Timeline,
+        scenario: Scenario,
+        product: GatewayType | None,
+        bench: BenchFile,
+        folder: Path = Path(),
     ) -> None:
         self.clock = clock
         self.timeline = timeline
         self.scenario = scenario
         self._product = product
+        self.folder = folder
         self.bench = bench
         self.capabilities = bench.capabilities()
         self.remembered: dict[tuple[str, str], Any] = {}
@@ -122,6 +132,7 @@ class Rig:
         self.fitted_patch_field: PatchField | None = None
         self.fitted_maintenance: MaintenancePort | None = None
         self.fitted_records: Records | None = None
+        self.fitted_han: HanAccess | None = None
         self.fitted_reference: ModbusEnergyMeter | None = None
         self.fitted_service: ServiceBench | None = None
 
@@ -158,8 +169,19 @@ class Rig:
         return _there(self.fitted_service, "adapter in a gateway's place")
 
     @property
+    def han(self) -> HanAccess:
+        return _there(self.fitted_han, "user of the gateway's home interface")
+
+    @property
     def records(self) -> Records:
         return _there(self.fitted_records, "way to read logs and stored values")
+
+    def told(self) -> dict[str, str]:
+        """What the gateway told of itself at its home interface, and where values were read; empty without one."""
+        if self.fitted_han is None or not self.fitted_han.told:
+            return {}
+        source = "home interface" if self.fitted_maintenance is None else "home interface and maintenance port"
+        return {**self.fitted_han.told, "values and logs from": source}
 
     def station(self, meter: str) -> WiredStation:
         """The meter's end of the bus."""

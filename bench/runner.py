@@ -60,6 +60,7 @@ class CaseResult:
         bench_s: bench seconds it took.
         started: UTC bench time of the begin, ISO 8601.
         ended: UTC bench time of the end.
+        told: what the gateway told of itself at its home interface, and where values were read.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class CaseResult:
     bench_s: float = 0.0
     started: str = ""
     ended: str = ""
+    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,7 @@ class _Run:
             {"name": name, "value": value, "source": source, "why": why}
             for name, (value, source, why) in sorted(rig.assumed.items())
         ]
+        self.result.told = rig.told()
         rig.timeline.add("verdict", str(self.result.verdict), {"reason": self.result.reason})
 
 
@@ -283,7 +286,12 @@ def _record(result: CaseResult, bench: BenchFile, folder: Path, seed: int, repla
         "title": scenario.title,
         "purpose": scenario.purpose,
         "verifies": list(scenario.verifies),
-        "gateway": {"type": case.gateway, "name": device_name(case.gateway), "emulated": emulated},
+        "gateway": {
+            "type": case.gateway,
+            "name": device_name(case.gateway),
+            "emulated": emulated,
+            **({"told": result.told} if result.told else {}),
+        },
         "parameters": {name: json.loads(json.dumps(value, default=str)) for name, value in case.parameters.items()},
         "needs": sorted(scenario.all_needs()),
         "file": case.source.file.name,

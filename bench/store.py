@@ -14,10 +14,12 @@ import fcntl
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bench.scenario.loader import Case
 from devices.errors import BenchError, Place, UsageError
+
+if TYPE_CHECKING:
+    from bench.scenario.loader import Case
 
 RUN_SCHEMA = "smgw-bench/run/1"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,29 @@ CURVES: Final[dict[str, type[ec.EllipticCurve]]] = {
 def public_key(point: str, curve: str) -> ec.EllipticCurvePublicKey:
     """The key of X || Y in hexadecimal digits. Raises ValueError for a point that is not on the curve."""
     return ec.EllipticCurvePublicKey.from_encoded_point(CURVES[curve](), b"\x04" + bytes.fromhex(point))
+
+
+NO_REGISTER: Final = "0-0:0.0.0*0"
+"""Stands for all registers of a meter in the signature of a gap."""
+
+
+def original(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An original value as `verifies` takes it: numbers as integers, octets with ``x``, a gap without register."""
+    shown, kind = row["value"], row.get("kind")
+    counts: object = shown
+    if shown is None:
+        counts = None
+    elif kind == "int":
+        exact = Decimal(shown).scaleb(-(row["scaler"] or 0))
+        counts = int(exact) if exact == int(exact) else shown
+    elif kind == "octets":
+        counts = f"x{shown}"
+    return {
+        "register": row["obis"] or NO_REGISTER,
+        "counts": counts,
+        "unit_code": row.get("unit_code"),
+        **{name: row[name] for name in ("status", "capture_time", "scaler", "signature")},
+    }
 
 
 def signed_text(row: Mapping[str, Any], owner: str) -> bytes:

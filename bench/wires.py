@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from bench.config import ServiceAdapter, WiredLmn
+from bench.bench_parts import ServiceAdapter, WiredLmn
 from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.errors import BenchError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("protocols", "metering", "wmbus_speed", "wmbus_agreement", "harness", "gateway", "report")
+PARTS = ("protocols", "metering", "wmbus_speed", "wmbus_agreement", "harness", "gateway", "home", "report")
 
 
 def main() -> int:

@@ -210,6 +210,7 @@ def _case(run: RunFolder, record: CaseRecord, anchor: str, attempt: int, suites:
         assumed=tuple(AssumedFact(item.name, item.value, item.source, item.why) for item in record.assumed),
         evidence=_evidence(run.path, sorted(folder.rglob("*"))) if folder else (),
         damage=record.damage + timeline.damage + led_damage + (bus.damage if bus else ()),
+        told=_facts(record.told),
     )
 
 

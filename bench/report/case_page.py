@@ -61,6 +61,11 @@ def _entries(case: Case, *, emulated: bool) -> Iterator[tuple[str, str]]:
     yield words_of([case.gateway]).one, escape(case.gateway) + product + mark
     yield "Parameters", ", ".join(f"{escape(fact.name)} = {escape(fact.value)}" for fact in case.parameters)
     yield "Scenario", escape(case.file or case.scenario)
+    if case.told:
+        yield (
+            "The gateway tells",
+            "; ".join(f"{escape(fact.name)} {escape(fact.value)}" for fact in case.told if fact.value),
+        )
     yield "Needs", escape(", ".join(case.needs))
     yield "Started", date(case.started) if case.started else ""
     if case.bench_s is not None:

@@ -401,6 +401,7 @@ class Case:
         gateway: type of the device under test, a gateway or a meter.
         emulated: that device was an emulation.
         steps_left_out: number of steps that the table leaves out in its middle.
+        told: what the gateway told of itself at its home interface, and where values were read.
     """
 
     anchor: str
@@ -435,6 +436,7 @@ class Case:
     assumed: tuple[AssumedFact, ...]
     evidence: tuple[EvidenceFile, ...]
     damage: tuple[str, ...]
+    told: tuple[Fact, ...] = ()
 
     @property
     def link(self) -> CaseLink:

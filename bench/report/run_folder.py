@@ -101,6 +101,7 @@ class CaseRecord:
         damage: what could not be read of it, in words.
         broken: so much is damaged that its verdict is not known.
         device_emulated: the device under test was an emulation; None: not recorded.
+        told: what the gateway told of itself at its home interface, by name.
     """
 
     key: str
@@ -130,6 +131,7 @@ class CaseRecord:
     damage: tuple[str, ...] = ()
     broken: bool = False
     device_emulated: bool | None = None
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,7 @@ def _read_case(folder: Path, entry: Json) -> CaseRecord:
         replay=as_texts(merged.get("replay")),
         damage=tuple(damage),
         broken=broken,
+        told=as_pairs(gateway.get("told")),
     )
 
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from bench.quantity import ENERGY, POWER, Duration, Kind, parse
+from bench.quantity import Duration
+from bench.register_units import amount_of, parse_quantity
 from bench.written import Written
 from devices.protocols.sml.obis import format_obis, parse_obis
 
@@ -21,14 +22,11 @@ CONSUMER: Final = "consumer-1"
 """Whose contract it is unless told; the consumer whom the gateway knows from the begin."""
 PERIOD: Final = timedelta(minutes=15)
 """Registration period unless the contract or its meters say otherwise."""
+TOTAL_STAGE: Final = 0
+ERROR_STAGE: Final = 63
+"""Registers of TAF-2 beside those of its stages: the total, and what nobody knows the stage of (han 5.6)."""
 SAMPLED: Final = frozenset((9, 10, 14))
 """Use cases of measured values, which may have a pseudonym and triggers."""
-
-VOLTAGE: Final = Kind("voltage", {"V": Decimal(1), "kV": Decimal(1000)}, "230 V")
-CURRENT: Final = Kind("current", {"A": Decimal(1), "mA": Decimal("1e-3")}, "16 A")
-FREQUENCY: Final = Kind("frequency", {"Hz": Decimal(1)}, "50 Hz")
-ANGLE: Final = Kind("angle", {"deg": Decimal(1), "°": Decimal(1)}, "120 deg")
-QUANTITIES: Final = (ENERGY, POWER, VOLTAGE, CURRENT, FREQUENCY, ANGLE)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 _LOCAL: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2})(?::00)?\Z")
@@ -65,17 +63,6 @@ Instant = Annotated[
     BeforeValidator(parse_instant),
     WithJsonSchema({"type": "string", "examples": ["2026-03-28 00:00", "2026-10-25T02:30+01:00"]}),
 ]
-
-
-def parse_quantity(value: Any) -> tuple[Decimal, str]:
-    """A number with the unit of anything that a meter measures: the number in the base unit, and that unit."""
-    for kind in QUANTITIES:
-        try:
-            return parse(value, kind), kind.base
-        except ValueError:
-            continue
-    units = ", ".join(unit for kind in QUANTITIES for unit in kind.units)
-    raise ValueError(f"{str(value)!r} is no quantity of a meter: write it like '5 kW' (units: {units})")
 
 
 def full_obis(text: str) -> str:
@@ -211,7 +198,7 @@ class GivenCalendar(Written):
 
 
 class GivenSending(Written):
-    """What lets the gateway send measured values, TAF-9, 10 and 14.
+    """What lets the gateway send measured values, TAF-9, 10 and 14, or with `every` or `each` lists of TAF-1, 2 and 7.
 
     Attributes:
         on_demand: an order of the administrator.
@@ -236,12 +223,15 @@ class GivenSending(Written):
     @field_validator("over", "under")
     @classmethod
     def _limits(cls, value: dict[str, str]) -> dict[str, str]:
-        for name, limit in value.items():
-            if name != "hysteresis":
-                parse_obis(name)
-            parse_quantity(limit)
         if set(value) == {"hysteresis"}:
             raise ValueError("a hysteresis needs its limit, such as {16.7.0: 5 kW, hysteresis: 500 W}")
+        back = parse_quantity(value["hysteresis"])[1] if "hysteresis" in value else None
+        for name, limit in value.items():
+            if name == "hysteresis":
+                continue
+            unit = amount_of(name, limit)[1]
+            if back not in (None, unit):
+                raise ValueError(f"the hysteresis is in {back}, the limit of {name} in {unit}")
         return value
 
     @field_validator("aggregates")
@@ -451,6 +441,23 @@ def _limits_of(limits: dict[str, str]) -> Iterator[tuple[str, str, str]]:
     for code, limit in limits.items():
         if code != "hysteresis":
             yield code, format(parse_quantity(limit)[0], "f"), format(back, "f")
+
+
+def derived_registers(given: GivenContract) -> frozenset[str]:
+    """Registers of its derived entries; those of a sum go by the name of its first term."""
+    first = given.terms[0][1]
+    if given.taf == 1:
+        return frozenset((first,))
+    if given.taf == 2:
+        named = given.table.stages if given.table is not None else ()
+        stages = given.stages if given.stages is not None else named
+        return frozenset(staged(first, stage) for stage in (TOTAL_STAGE, *stages, ERROR_STAGE))
+    return frozenset(obis for _, obis, _ in given.terms) if given.taf == 6 else frozenset()
+
+
+def sent_registers(given: GivenContract) -> frozenset[str]:
+    """Registers that may be sent to its recipients: what is read, and what is derived."""
+    return derived_registers(given) | {obis for _, obis, _ in given.terms}
 
 
 def contract_mistakes(contracts: dict[str, GivenContract], meters: set[str]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bench.scenario.source import Path_, Source
-from bench.steps.base import REGISTRY
 from devices.errors import Place, UsageError
 
 
@@ -112,6 +111,8 @@ def _through_step(data: Any, location: Path_) -> tuple[Path_, Path_, type[BaseMo
     depth = {"steps": 2, "watch": 3}.get(str(location[0])) if location else None
     if depth is None or len(location) < depth:
         return location, location, None
+    from bench.steps.base import REGISTRY  # only scenarios have steps
+
     head, inner = location[:depth], location[depth:]
     value: Any = data
     try:

@@ -9,17 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from bench.han_models import GivenHan
 from bench.products import ALL, METERS
-from bench.quantity import POWER, Duration, parse
+from bench.quantity import Duration
 from bench.scenario.contract_models import GivenContract, GivenParticipant
+from bench.scenario.meter_models import GivenMeter
 from bench.scenario.mistakes import UnknownWord
 from bench.scenario.radio_models import GivenAir, GivenRadioMeter
-from bench.scenario.smarty_models import FirmwareCheck, FirmwareVersion, GivenEntry
 from bench.steps import REGISTRY, Step
 from bench.steps.base import ExpectingStep
 from bench.written import Written
-from devices.protocols.sml.obis import parse_obis
-from devices.protocols.sml.server_id import server_id
 
 CAPABILITIES = {
     "power": "the mains can be switched",
@@ -30,6 +29,11 @@ CAPABILITIES = {
     "patch_field": "the gateway's Ethernet sockets end in a patch field",
     "back_office": "the bench acts as the gateway's administrator",
     "records": "the gateway's logs and stored values can be read",
+    "internal_logs": "system and calibration log can be read, and the parameters of entries",
+    "han": "a user of the gateway's home interface is known to the bench",
+    "han_users": "the administrator can introduce further users of the home interface",
+    "han_selftest": "self-tests may be ordered at the home interface (gateway.han.self_test: allowed)",
+    "han_wrong_logins": "wrong logins may be tried, which locks consumers out (gateway.han.wrong_logins: allowed)",
     "reference_meter": "a reference instrument measures the mains",
     "service_adapter": "an adapter on a meter's bus takes the place of the gateway",
     "emulated_meter": "the meter under test is emulated, so that test firmware and faults can be brought into it",
@@ -37,11 +41,6 @@ CAPABILITIES = {
 }
 """What a bench can do, by the name under which scenarios need it."""
 
-_KEY = re.compile(r"[0-9A-Fa-f]{32}\Z")
-DEFAULT_SECURITY = "tls"
-"""How meters are read when a scenario does not say."""
-_SERVER_ID = re.compile(r"(?:[0-9A-Fa-f]{2}){6,14}\Z")
-_NUMBER_AND_UNIT = re.compile(r"[+-]?\d+(\.\d+)?\s*[^\d\s.]+\Z")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
@@ -55,123 +54,6 @@ class GivenGateway(Written):
 
     lifecycle: Literal["delivered", "operational"] = "operational"
     options: dict[str, Any] = Field(default_factory=dict)
-
-
-class GivenMeter(Written):
-    """One meter on the wired bus.
-
-    Attributes:
-        type: base_meter, smarty_bz_plus_v2 or replay.
-        id: number after DIN 43863-5, such as 1SAG0021061001.
-        registers: OBIS code -> value with unit at the begin.
-        load: power drawn, such as ``500 W`` (negative: fed in); pairs of time and power; ``{day: [24 powers]}``; a
-            CSV file beside the scenario.
-        status: status bits that are set: fatal, magnet, cover_opened ...
-        dump: recording that a replay meter plays, beside the scenario file or in a folder of recordings.
-        expected: what an independent program read in it (default: the dump's name with .expected.txt).
-        profile: whether the gateway knows the meter from the begin.
-        plugged: whether it is on the bus from the begin.
-        registration_period: how often the gateway stores its registers.
-        security: ``tls``: it is paired and read through TLS; ``clear``: it is read in the clear (a replay always is).
-        key: its initial key, 32 hex digits; made from its id unless given.
-        key_in_profile: the initial key that the gateway is told, when that is another one.
-        suite: cipher suite that it prefers, as C023; it takes all of the LMN's.
-        log_capacity: entries that fit into the update log of an emulated SMARTY BZ-PLUS v2.
-        update_log: entries that are in it from the begin, signed by the meter.
-        firmware: version that runs in it from the begin; unless given, that of the last success in `update_log`.
-        firmware_crc: check of that firmware, as ``0x564c``.
-        allow_downgrade: it takes lower versions too.
-        label_key: public key on the type plate of a real one, 128 hex digits.
-    """
-
-    type: Literal["base_meter", "smarty_bz_plus_v2", "replay"] = "base_meter"
-    id: str | None = None
-    registers: dict[str, Annotated[str, BeforeValidator(str)]] = Field(default_factory=dict)
-    load: str | list[Any] | dict[str, list[Any]] | None = None
-    status: tuple[str, ...] = ()
-    dump: str | None = None
-    expected: str | None = None
-    profile: bool = True
-    plugged: bool = True
-    registration_period: Duration | None = None
-    security: Literal["tls", "clear"] | None = None
-    key: str | None = None
-    key_in_profile: str | None = None
-    suite: Literal["C023", "C024", "C02B", "C02C"] = "C023"
-    log_capacity: int | None = Field(default=None, ge=1, le=1000)
-    update_log: tuple[GivenEntry, ...] = Field(default=(), max_length=1000)
-    firmware: FirmwareVersion | None = None
-    firmware_crc: FirmwareCheck | None = None
-    allow_downgrade: bool | None = None
-    label_key: str | None = None
-
-    @property
-    def secured(self) -> bool:
-        """Whether the meter takes part in pairing and TLS."""
-        return (self.security or DEFAULT_SECURITY) == "tls" and self.type != "replay"
-
-    @property
-    def made_up(self) -> tuple[str, ...]:
-        """What is said of its update log and firmware that only an emulated meter can be made to have."""
-        words = ("log_capacity", "update_log", "firmware", "firmware_crc", "allow_downgrade")
-        return tuple(name for name in words if getattr(self, name) not in (None, ()))
-
-    @field_validator("key", "key_in_profile")
-    @classmethod
-    def _hex_key(cls, value: str | None) -> str | None:
-        if value is not None and not _KEY.match(value):
-            raise ValueError("an initial key has 32 hex digits")
-        return value
-
-    @field_validator("suite", mode="before")
-    @classmethod
-    def _suite(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
-
-    @field_validator("id")
-    @classmethod
-    def _number(cls, value: str | None) -> str | None:
-        if value is not None and not _SERVER_ID.match(value):
-            server_id(value)
-        return value
-
-    @field_validator("registers")
-    @classmethod
-    def _registers(cls, value: dict[str, str]) -> dict[str, str]:
-        for code, begin in value.items():
-            parse_obis(code)
-            if begin.startswith("-"):
-                raise ValueError(f"register {code} begins at {begin!r}: a register counts up from zero")
-            if begin != "load" and not _NUMBER_AND_UNIT.match(begin):
-                raise ValueError(f"register {code} begins at {begin!r}: write it like '12345.6 kWh'")
-        return value
-
-    @field_validator("load")
-    @classmethod
-    def _load(cls, value: Any) -> Any:
-        if isinstance(value, str) and not value.endswith(".csv"):
-            parse(value, POWER)
-        return value
-
-    @model_validator(mode="after")
-    def _fits(self) -> GivenMeter:
-        if (self.type == "replay") != (self.dump is not None):
-            raise ValueError("a meter of type replay needs a 'dump', and no other type has one")
-        if self.type != "replay" and self.id is None:
-            raise ValueError("the meter needs an 'id', such as 1SAG0021061001")
-        if self.type != "smarty_bz_plus_v2" and (self.made_up or self.label_key is not None):
-            raise ValueError("only a smarty_bz_plus_v2 has an update log")
-        if self.log_capacity is not None and len(self.update_log) > self.log_capacity:
-            raise ValueError(f"{len(self.update_log)} entries do not fit into a log for {self.log_capacity}")
-        if self.type == "replay" and self.security == "tls":
-            raise ValueError("a recording is replayed in the clear: leave 'security' away")
-        if not self.secured and (self.key is not None or self.key_in_profile is not None):
-            raise ValueError("only a meter with 'security: tls' has a key")
-        if not self.secured and "suite" in self.model_fields_set:
-            raise ValueError("only a meter with 'security: tls' has a 'suite'")
-        if self.type == "replay" and (self.registers or self.load is not None):
-            raise ValueError("a replay meter has the registers of its dump: leave 'registers' and 'load' away")
-        return self
 
 
 class GivenTimeServer(Written):
@@ -192,6 +74,7 @@ class Given(Written):
         participants: name -> market participant; those that only contracts name are known to the gateway.
         air: what lies between them and the gateway.
         time_server: the bench's time server.
+        han: users of the home interface, and whose meters it is about.
     """
 
     time: datetime | None = None
@@ -202,6 +85,7 @@ class Given(Written):
     participants: dict[str, GivenParticipant] = Field(default_factory=dict)
     air: GivenAir = GivenAir()
     time_server: GivenTimeServer = GivenTimeServer()
+    han: GivenHan = GivenHan()
 
     @field_validator("meters")
     @classmethod
@@ -371,6 +255,10 @@ class Scenario(Written):
         needs = set(self.needs)
         for step in (*self.steps, *(watch.step for watch in self.watch)):
             needs |= step.needs()
+        if self.given.han.users:
+            needs |= {"han", "han_users"}
+        if self.given.han.site == "own":
+            return frozenset(needs | {"han"})  # what else is given is for an emulated gateway only
         if self.given.meters and self.device is None:
             needs.add("wired_lmn")
         if self.device is not None and any(meter.made_up for meter in self.given.meters.values()):

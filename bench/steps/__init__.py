@@ -4,6 +4,7 @@ from bench.steps import (
     contracts,
     deliveries,
     gateway,
+    han,
     leds,
     lmn,
     logs,
@@ -12,6 +13,7 @@ from bench.steps import (
     radio,
     reference,
     service,
+    supply,
     time,
     values,
 )
@@ -23,6 +25,7 @@ __all__ = [
     "contracts",
     "deliveries",
     "gateway",
+    "han",
     "leds",
     "lmn",
     "logs",
@@ -31,6 +34,7 @@ __all__ = [
     "radio",
     "reference",
     "service",
+    "supply",
     "time",
     "values",
 ]

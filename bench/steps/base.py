@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from datetime import UTC, datetime
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field, model_validator
 
@@ -61,6 +63,10 @@ class Step(Written):
         """What is wrong with this step in `scenario` (unknown meter ...), in words."""
         return []
 
+    def earliest_end(self, begin: datetime) -> datetime:
+        """When the step can be over at the earliest, given when it can begin at the earliest."""
+        return begin
+
     def sentence(self) -> str:
         """The step as an imperative sentence."""
         raise TypeError(f"{type(self).__name__} has no sentence")
@@ -90,6 +96,9 @@ class ExpectingStep(Step):
         """Whether the expectation can be watched all the time."""
         return True
 
+    def earliest_end(self, begin: datetime) -> datetime:
+        return begin if self.hold is None else begin + self.hold
+
     def condition(self) -> Condition:
         """What is expected."""
         raise TypeError(f"{type(self).__name__} has no condition")
@@ -106,6 +115,27 @@ class ExpectingStep(Step):
         within = None if self.within is None else self.within.total_seconds()
         hold = None if self.hold is None else self.hold.total_seconds()
         return await expect(rig, self.condition(), within=within, hold=hold)
+
+
+def passed_by(scenario: Scenario, step: Step, instant: datetime) -> list[str]:
+    """A complaint when an instant has certainly passed where `step` begins, as far as the scenario fixes its times."""
+    now = scenario.given.time or _LONG_AGO
+    try:
+        for before in takewhile(lambda one: one is not step, scenario.all_steps()):
+            now = before.earliest_end(now)
+    except OverflowError:  # beyond the year 9999
+        return []
+    if instant >= now:
+        return []
+    return [f"{_utc(instant)} has passed by then: this step begins at {_utc(now)} or later"]
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+_LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Stands for a begin that is not fixed; no step waits until an instant that is near it."""
 
 
 def mistakes_of(make: Callable[[], object]) -> list[str]:

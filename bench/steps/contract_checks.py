@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from bench import contract_orders
-from bench.contract_oracle import ERROR_STAGE, Credit, Reading, Table, credited, entries
+from bench.contract_oracle import Credit, Reading, Table, credited, entries
 from bench.expect import Look, Truth
 from bench.flow import read_load
 from bench.quantity import text_of
-from bench.scenario.contract_models import LOCAL, full_obis, parse_quantity, staged
+from bench.register_units import check_unit, parse_quantity
+from bench.scenario.contract_models import ERROR_STAGE, LOCAL, full_obis, staged
 from bench.scenario.radio_models import GivenRadioMeter
 from bench.steps.counting import Count
 from bench.steps.value_checks import CLOCK_S, LATENCY_S, MARKS, FollowsLoad, kinds_of
 from bench.value_signatures import public_key, verifies
+from devices.protocols.sml.obis import parse_obis
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -27,8 +29,8 @@ POLL_S: Final = 60.0
 """Seconds between two readings of derived values while something is waited for."""
 SELDOM_S: Final = 6 * 3600.0
 """The same for what reads all values anew."""
-SETTLED: Final = timedelta(seconds=30)
-"""How long after an instant its entry must be there (assumed: the receive window is 9 s, wan-core 7.4)."""
+SETTLED: Final = timedelta(seconds=45)
+"""How long after an instant its entry must be there (assumed: the receive window of an hour is 36 s, wan-core 7.4)."""
 STATUS_MARKS: Final = {**MARKS, "threshold": 16}
 """Mark -> its bit in the gateway word of the status (wan-core 7.3)."""
 _UNUSABLE: Final = (8, 9, 14)
@@ -79,6 +81,16 @@ class Figure:
         if self.least is None or self.most is None or row["value"] is None:
             return self.least is None and row["value"] is None
         return row["unit"] == self.unit and self.least <= Decimal(row["value"]) <= self.most
+
+
+def check_figures(registers: dict[str, Any]) -> None:
+    """ValueError unless each register is one, and what it must show a figure of what it counts."""
+    for code, written in registers.items():
+        parse_obis(code)
+        for one in written if isinstance(written, list | tuple) else (written,):
+            if one != "none":
+                check_unit(code, one)
+        parse_figure(written)
 
 
 def parse_figure(value: Any) -> Figure:
@@ -237,15 +249,51 @@ class Signed(_OfContract):
 
 @dataclass(frozen=True)
 class Balanced(_OfContract):
-    """At every instant the stages and the error register together are the rise of the total since the begin."""
+    """At every instant the stages and the error register together are the rise of the total since the begin.
+
+    Without stages, TAF-1: between its entries the total rises by what the original readings rise by. These are read
+    only when there is an entry that was not there before.
+    """
+
+    _judged: dict[datetime, Decimal] = field(default_factory=dict, compare=False, repr=False)
 
     def sentence(self) -> str:
         return (
             f"at every instant the stages and the error register of contract {self.contract} add up to what the total "
-            "has risen by"
+            "has risen by, or without stages the total to what its meters have counted"
         )
 
+    async def _unstaged(self, rig: Rig) -> Look:
+        again = rig.clock.seconds() + SELDOM_S
+        totals = {
+            instant(row["time"]): Decimal(row["value"]) for row in await self.rows(rig) if row["value"] is not None
+        }
+        if len(totals) < 2 or totals == self._judged:
+            return Look(Truth.YES if totals else Truth.UNDECIDED, f"{len(totals)} instants with values", again)
+        counted: list[dict[datetime, Decimal]] = []
+        for meter, obis, sign in contract_orders.given_contract(rig, self.contract).terms:
+            rows = await rig.records.values(rig.meter_id(meter))
+            rows = [one for one in rows if one["obis"] == obis]
+            counted.append({instant(one["grid_time"]): sign * Decimal(one["value"]) for one in rows})
+        base: tuple[Decimal, Decimal] | None = None
+        count = 0
+        for at, total in totals.items():
+            if any(at not in one for one in counted):
+                continue  # the readings of that instant are deleted
+            read = sum((one[at] for one in counted), Decimal(0))
+            base = (total, read) if base is None else base
+            count += 1
+            if total - base[0] != read - base[1]:
+                rise = total - base[0]
+                told = f"{shown(at)}: the total has risen by {rise}, the meters have counted {read - base[1]}"
+                return Look(Truth.NO, told, again)
+        self._judged.clear()
+        self._judged.update(totals)
+        return Look(Truth.YES if count else Truth.UNDECIDED, f"{count} instants with readings", again)
+
     async def look(self, rig: Rig) -> Look:
+        if contract_orders.given_contract(rig, self.contract).taf == 1:
+            return await self._unstaged(rig)
         again = rig.clock.seconds() + SELDOM_S
         rows = await self.rows(rig)
         base: Decimal | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 from bench import contract_orders
 from bench.contract_oracle import Kind
 from bench.expect import Condition, Look, Outcome, Truth
-from bench.scenario.contract_models import Instant, full_obis
+from bench.scenario.contract_models import GivenContract, Instant, derived_registers, full_obis
 from bench.steps.base import ExpectingStep
 from bench.steps.contract_checks import (
     POLL_S,
@@ -24,6 +24,7 @@ from bench.steps.contract_checks import (
     RegistersShow,
     Selection,
     Signed,
+    check_figures,
     parse_figure,
     shown,
 )
@@ -31,7 +32,6 @@ from bench.steps.counting import Counted
 from bench.verdict import Verdict
 from devices.errors import UsageError
 from devices.maintenance import Refused
-from devices.protocols.sml.obis import parse_obis
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -49,6 +49,21 @@ def unknown_contract(name: str, scenario: Scenario) -> list[str]:
         return []
     known = ", ".join(scenario.given.contracts) or "none is given"
     return [f"there is no contract {name!r} under given.contracts ({known})"]
+
+
+def lacking(
+    name: str, codes: Iterable[str], scenario: Scenario, registers: Callable[[GivenContract], frozenset[str]]
+) -> list[str]:
+    """A complaint when a register is none of a contract, nor of one that it is changed into."""
+    steps = [step for step in scenario.all_steps() if isinstance(step, ContractStep)]
+    names = {name, *(step.into for step in steps if step.change == name and step.into is not None)}
+    there = frozenset[str]().union(*(registers(scenario.given.contracts[one]) for one in names))
+    known = ", ".join(sorted(there)) or "none"
+    return [
+        f"contract {name!r} has no register {code} to look at ({known})"
+        for code in codes
+        if full_obis(code) not in there
+    ][:1]
 
 
 def _parse_refusal(value: Any) -> str:
@@ -266,7 +281,8 @@ class DerivedStep(ExpectingStep):
             ``[1.1 kWh, 1.3 kWh]``, ``none``.
         count: at how many instants there are entries.
         missing: at how many instants an entry has no value.
-        balanced: at every instant the stages and register 63 add up to the rise of the total (TAF-2).
+        balanced: at every instant the stages and register 63 add up to the rise of the total (TAF-2), or the total
+            rises by what its meters have counted (TAF-1).
         agree_with: ``load``: the energy by the scenario's load in the local hours of each stage; ``readings``: what the
             scenario's own tariff makes of the stored readings, exactly; ``calendar``: entries at exactly the instants
             that it gives.
@@ -296,9 +312,7 @@ class DerivedStep(ExpectingStep):
     @field_validator("registers")
     @classmethod
     def _figures(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        for code, written in (value or {}).items():
-            parse_obis(code)
-            parse_figure(written)
+        check_figures(value or {})
         if value is not None and not value:
             raise ValueError("say what a register shows, such as {1.8.1: 1.2 kWh}")
         return value
@@ -323,8 +337,8 @@ class DerivedStep(ExpectingStep):
         if problems:
             return problems
         given = scenario.given.contracts[self.contract]
-        if self.balanced and given.taf != 2:
-            problems.append(f"contract {self.contract!r} is of TAF-{given.taf}: only TAF-2 has stages to add up")
+        if self.balanced and given.taf not in (1, 2):
+            problems.append(f"contract {self.contract!r} is of TAF-{given.taf}: only TAF-1 and TAF-2 have a total")
         if self.agree_with is not None and given.taf not in (1, 2, 6):
             problems.append(f"contract {self.contract!r} of TAF-{given.taf} has no derived entries to agree with it")
         if self.meter is not None and self.meter not in given.meters:
@@ -333,7 +347,7 @@ class DerivedStep(ExpectingStep):
             problems.append(f"contract {self.contract!r} is of TAF-{given.taf}: only TAF-2 has switches")
         if self.agree_with == "load":
             problems += self._without_load(scenario)
-        return problems
+        return problems + lacking(self.contract, self.registers or {}, scenario, derived_registers)
 
     def _without_load(self, scenario: Scenario) -> list[str]:
         from bench.flow import read_load

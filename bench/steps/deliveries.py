@@ -9,13 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from bench import contract_orders
 from bench.expect import Condition, Look, Outcome, Truth
-from bench.scenario.contract_models import full_obis
+from bench.scenario.contract_models import full_obis, sent_registers
 from bench.steps.base import ExpectingStep
-from bench.steps.contract_checks import POLL_S, STATUS_MARKS, Figure, bit, parse_figure
-from bench.steps.contracts import Mark, unknown_contract
+from bench.steps.contract_checks import POLL_S, STATUS_MARKS, Figure, bit, check_figures, parse_figure
+from bench.steps.contracts import Mark, lacking, unknown_contract
 from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
-from devices.protocols.sml.obis import parse_obis
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -100,7 +99,7 @@ class DeliveryStep(ExpectingStep):
 
     Attributes:
         contract: name under ``given.contracts``.
-        cause: what triggered it: demand, periodic, threshold, each.
+        cause: what triggered it: demand, periodic, threshold, each; first or last reading of TAF-1, 2 or 7.
         count: how many wait (default: at least one).
         values: how many values each of them has.
         lost: how many values it tells to be lost.
@@ -119,7 +118,7 @@ class DeliveryStep(ExpectingStep):
     base_needs: ClassVar[frozenset[str]] = frozenset({"emulated"})
 
     contract: str
-    cause: Literal["demand", "periodic", "threshold", "each"] | None = None
+    cause: Literal["demand", "periodic", "threshold", "each", "first", "last"] | None = None
     count: Counted | None = None
     values: Counted | None = None
     lost: Counted | None = None
@@ -135,9 +134,7 @@ class DeliveryStep(ExpectingStep):
     @field_validator("registers")
     @classmethod
     def _figures(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for code, written in value.items():
-            parse_obis(code)
-            parse_figure(written)
+        check_figures(value)
         return value
 
     @model_validator(mode="after")
@@ -186,7 +183,7 @@ class DeliveryStep(ExpectingStep):
             if self.participant not in recipients:
                 told = ", ".join(recipients) or "none"
                 problems.append(f"contract {self.contract!r} has no recipient {self.participant!r} ({told})")
-        return problems
+        return problems or lacking(self.contract, self.registers, scenario, sent_registers)
 
     def condition(self) -> Condition:
         return _Deliveries(self)

@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from bench.expect import Condition, Look, Truth
+from bench.quantity import TIME, parse
 from bench.steps.base import ExpectingStep
 from bench.steps.counting import Count, Counted
 from devices.errors import UsageError
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
 POLL_S = 1.0
 """Seconds between two readings of a log while an entry is waited for."""
 
+NEAR_S: Final = Decimal("0.5")
+"""How far a duration that an entry carries may be from the one that is expected (assumed: what a clock drifts between
+two synchronisations, and what the bench is late). The sign is left out: no document says from where it is counted."""
+_SECONDS: Final = {"_s": Decimal(1), "_ms": Decimal("1e-3")}
+"""End of the name of a parameter -> seconds in one count of it."""
 _SHOWN = 5
 """Kinds of other entries that are told where the one that was asked for is missing."""
 
@@ -36,6 +43,7 @@ class LogCondition:
         count: how many entries there must be.
         parameters: what they must carry.
         number: the product's number, ``10064`` or ``15002/1``; None: any.
+        consumer: whose consumer log; None: the first consumer's.
     """
 
     book: str
@@ -43,11 +51,13 @@ class LogCondition:
     count: Count
     parameters: dict[str, Any] = field(default_factory=dict)
     number: str | None = None
+    consumer: str | None = None
     settle_s: float = 0.0
     polled: bool = True
 
     def sentence(self) -> str:
-        text = f"the {self.book} log holds {self.count.of('entry', 'entries')} {self.event}"
+        whose = "" if self.consumer is None else f" of {self.consumer}"
+        text = f"the {self.book} log{whose} holds {self.count.of('entry', 'entries')} {self.event}"
         if self.number is not None:
             text += f" (number {self.number})"
         if self.parameters:
@@ -59,7 +69,12 @@ class LogCondition:
         if event.assumed or event.id is None:
             what = ", ".join(event.assumed) or "id"
             rig.assume(f"log event {self.event}", what, event.source, event.note or "no document gives its number")
-        alike = [entry for entry in await rig.records.log(self.book) if entry["event"] == self.event]
+        whose = () if self.consumer is None else (self.consumer,)
+        alike = [
+            one
+            for one in await rig.records.log(self.book, *whose)
+            if self.event in (one["event"], *one.get("events", ()))
+        ]
         entries = [entry for entry in alike if self._meant(entry)]
         truth = Truth.YES if len(entries) in self.count else Truth.NO
         seen = self._seen(entries) if entries else self._others(alike)
@@ -69,7 +84,7 @@ class LogCondition:
         if self.number not in (None, _number_of(entry)):
             return False
         carried = entry.get("parameters") or {}
-        return all(str(carried.get(name)) == str(value) for name, value in self.parameters.items())
+        return all(_carries(name, carried.get(name), value) for name, value in self.parameters.items())
 
     def _seen(self, entries: Sequence[dict[str, Any]]) -> str:
         first = entries[0]
@@ -92,6 +107,39 @@ class LogCondition:
         if self.number is not None:
             told.append(f"number {_number_of(entry) or 'missing'}")
         return " and ".join(told)
+
+
+@dataclass(frozen=True)
+class BookHolds:
+    """A log holds so many entries, whatever they say."""
+
+    book: str
+    count: Count
+    consumer: str | None = None
+    settle_s: float = 0.0
+    polled: bool = True
+
+    def sentence(self) -> str:
+        whose = "" if self.consumer is None else f" of {self.consumer}"
+        return f"the {self.book} log{whose} holds {self.count.of('entry', 'entries')}"
+
+    async def look(self, rig: Rig) -> Look:
+        whose = () if self.consumer is None else (self.consumer,)
+        held = len(await rig.records.log(self.book, *whose))
+        return Look(Truth.YES if held in self.count else Truth.NO, f"{held} entries", rig.clock.seconds() + POLL_S)
+
+
+def _carries(name: str, carried: Any, wanted: Any) -> bool:
+    """Whether a parameter is what is wanted; a duration such as ``26 s`` is met by as many seconds, give or take."""
+    if str(carried) == str(wanted):
+        return True
+    unit = next((factor for ending, factor in _SECONDS.items() if name.endswith(ending)), None)
+    if unit is None or carried is None:
+        return False
+    try:
+        return abs(abs(Decimal(str(carried)) * unit) - abs(parse(wanted, TIME))) <= NEAR_S
+    except (ValueError, ArithmeticError):
+        return False
 
 
 def _number_of(entry: dict[str, Any]) -> str | None:
@@ -123,8 +171,10 @@ class LogStep(ExpectingStep):
         has: neutral name of an event that must be there.
         has_not: neutral name of an event that must not be there.
         count: how many (default: at least one).
+        entries: how many entries of any event there must be.
         parameters: what the entry must carry.
         number: the product's own number that it must have, such as 10064 or 15002/1.
+        consumer: whose consumer log (default: the first consumer's).
     """
 
     key: ClassVar[str] = "log"
@@ -135,24 +185,35 @@ class LogStep(ExpectingStep):
     has: str | None = None
     has_not: str | None = None
     count: Counted | None = None
+    entries: Counted | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     number: EventNumber | None = None
+    consumer: str | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> LogStep:
-        if (self.has is None) == (self.has_not is None):
-            raise ValueError("say either 'has: EVENT' or 'has_not: EVENT'")
+        if self.consumer is not None and self.book != "consumer":
+            raise ValueError(f"the {self.book} log is nobody's own: leave 'consumer' away")
+        if sum(one is not None for one in (self.has, self.has_not, self.entries)) != 1:
+            raise ValueError("say either 'has: EVENT', 'has_not: EVENT' or 'entries: COUNT'")
+        if self.entries is not None and (self.count is not None or self.parameters or self.number is not None):
+            raise ValueError("'entries' counts all of a log: 'count', 'parameters' and 'number' do not belong here")
         if self.has_not is not None and self.count is not None:
             raise ValueError("'count' belongs to 'has'")
         if self.has_not is not None and self.within is not None:
             raise ValueError("'has_not' within a time is so at once: wait first, use 'for', or watch with 'never'")
         return self
 
+    def needs(self) -> frozenset[str]:
+        """A home interface shows a consumer's own log, and no parameters of its entries."""
+        inner = self.book != "consumer" or self.parameters
+        return self.base_needs | {"internal_logs"} if inner else self.base_needs
+
     def check(self, scenario: Scenario) -> list[str]:
         from bench.products import gateway_type
 
         problems = []
-        for name in scenario.gateways:
+        for name in scenario.gateways if self.entries is None else ():
             product = gateway_type(name)
             try:
                 event = product.event(self.has or self.has_not or "")
@@ -165,7 +226,10 @@ class LogStep(ExpectingStep):
         return problems[:1]
 
     def condition(self) -> Condition:
+        if self.entries is not None:
+            return BookHolds(self.book, self.entries, self.consumer)
         if self.has_not is not None:
-            return LogCondition(self.book, self.has_not, Count(0, 0), self.parameters, self.number)
+            return LogCondition(self.book, self.has_not, Count(0, 0), self.parameters, self.number, self.consumer)
         assert self.has is not None
-        return LogCondition(self.book, self.has, self.count or Count(1, None), self.parameters, self.number)
+        count = self.count or Count(1, None)
+        return LogCondition(self.book, self.has, count, self.parameters, self.number, self.consumer)

@@ -9,11 +9,12 @@ from pydantic import Field, model_validator
 
 from bench.expect import Outcome
 from bench.quantity import Duration, text_of
-from bench.steps.base import Step
+from bench.steps.base import Step, passed_by
 from bench.verdict import Verdict
 
 if TYPE_CHECKING:
     from bench.rig import Rig
+    from bench.scenario.models import Scenario
 
 
 class PowerStep(Step):
@@ -55,6 +56,15 @@ class PowerStep(Step):
         if self.every is not None and self.cut is not None and self.every <= self.cut:
             raise ValueError("'every' must be longer than the cut, it is the time from begin to begin")
         return self
+
+    def check(self, scenario: Scenario) -> list[str]:
+        return [] if self.at is None else passed_by(scenario, self, self.at)
+
+    def earliest_end(self, begin: datetime) -> datetime:
+        if self.cut is None:
+            return begin
+        first = max(begin, self.at) if self.at is not None else begin + (self.after or timedelta())
+        return first + (self.times - 1) * (self.every or timedelta()) + self.cut
 
     def sentence(self) -> str:
         if self.state is not None:

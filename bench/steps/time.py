@@ -10,13 +10,14 @@ from pydantic import Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
 from bench.quantity import Duration, Offset, text_of
-from bench.steps.base import ExpectingStep, Step
+from bench.steps.base import ExpectingStep, Step, passed_by
 from bench.steps.counting import Count, Counted
 from bench.verdict import Verdict
 from devices.protocols.ntp import Leap, Mode
 
 if TYPE_CHECKING:
     from bench.rig import Rig
+    from bench.scenario.models import Scenario
 
 
 class WaitStep(Step):
@@ -41,6 +42,12 @@ class WaitStep(Step):
         if self.until is not None and self.until.tzinfo is None:
             raise ValueError("'until' needs a time zone: write it like 2026-01-05T00:07:30Z")
         return self
+
+    def check(self, scenario: Scenario) -> list[str]:
+        return [] if self.until is None else passed_by(scenario, self, self.until)
+
+    def earliest_end(self, begin: datetime) -> datetime:
+        return begin + self.span if self.span is not None else max(begin, self.until or begin)
 
     def sentence(self) -> str:
         if self.span is not None:

@@ -13,11 +13,12 @@ from bench.flow import Load, energy, read_load
 from bench.quantity import ENERGY, POWER, Kind, parse, text_of
 from bench.scenario.radio_models import GivenRadioMeter
 from bench.steps.led_looks import look_at_meanings
+from bench.value_signatures import original, public_key, verifies
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
     from bench.rig import Rig
-    from bench.scenario.models import GivenMeter
+    from bench.scenario.meter_models import GivenMeter
 
 ELECTRICITY: Final = 1
 """Medium in value group A of an OBIS code."""
@@ -145,6 +146,31 @@ class OnGrid:
             if not timedelta(0) <= late <= self.period * WINDOW_SHARE:
                 return f"the value for {text} was read at {captured}"
         return ""
+
+
+@dataclass(frozen=True)
+class OriginalsSigned:
+    """The signature of every stored value, and of every gap, verifies over the documented octets."""
+
+    meter: str
+    settle_s: float = 0.0
+    polled: bool = True
+
+    def sentence(self) -> str:
+        return f"the signature of every stored entry of meter {self.meter} verifies"
+
+    async def look(self, rig: Rig) -> Look:
+        number = rig.meter_id(self.meter)
+        answer = await rig.records.signed_values(number)
+        rows, again = answer["rows"], rig.clock.seconds() + POLL_S
+        if not rows:
+            return Look(Truth.NO, "nothing is stored", again)
+        key = public_key(answer["key"], answer["curve"])
+        bad = [row for row in rows if not verifies(key, original(row), row["meter"])]
+        if bad:
+            what = bad[0]["obis"] or "gap"
+            return Look(Truth.NO, f"{len(bad)} of {len(rows)} do not, the first {what} of {bad[0]['grid_time']}", again)
+        return Look(Truth.YES, f"{len(rows)} signatures", again)
 
 
 @dataclass(frozen=True)

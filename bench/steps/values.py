@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -11,12 +12,13 @@ from pydantic import Field, model_validator
 
 from bench.expect import Condition, Look, Outcome, Truth
 from bench.flow import read_load
-from bench.quantity import ENERGY, POWER, VOLUME, Duration, Kind, parse, text_of
+from bench.quantity import POWER, Duration, text_of
 from bench.recorded import agreement
+from bench.register_units import span_of
 from bench.steps.base import ExpectingStep, Step
 from bench.steps.counting import Count, Counted
 from bench.steps.lmn import unknown_meter
-from bench.steps.value_checks import FollowsLoad, OnGrid, has_mark
+from bench.steps.value_checks import FollowsLoad, OnGrid, OriginalsSigned, has_mark
 from bench.verdict import Verdict
 from devices.errors import UsageError
 from devices.protocols.sml.obis import format_obis, parse_obis
@@ -157,6 +159,7 @@ class ValuesStep(ExpectingStep):
         agree_with: ``recording``: compare with the recording that the meter replays; ``load``: every value of the
             register is the energy that the given load makes (of a meter that is never without mains).
         grid: every instant of this registration period stands there exactly once, as a value or as a gap.
+        signatures: ``valid``: the signature of every value and every gap verifies.
         marked: count only what carries this mark in its status (with ``count`` or ``gaps``).
         over: count only what is newly stored in so long a time from now on (with ``count`` or ``gaps``).
     """
@@ -173,6 +176,7 @@ class ValuesStep(ExpectingStep):
     between: tuple[str, str] | None = None
     agree_with: Literal["recording", "load"] | None = None
     grid: Duration | None = None
+    signatures: Literal["valid"] | None = None
     marked: Mark | None = None
     over: Duration | None = None
 
@@ -182,7 +186,7 @@ class ValuesStep(ExpectingStep):
 
     @model_validator(mode="after")
     def _one_thing(self) -> ValuesStep:
-        kinds = ("count", "gaps", "equals", "between", "agree_with", "grid")
+        kinds = ("count", "gaps", "equals", "between", "agree_with", "grid", "signatures")
         said = [name for name in kinds if getattr(self, name) is not None]
         if len(said) != 1:
             raise ValueError(f"say exactly one of {', '.join(kinds)}")
@@ -204,9 +208,7 @@ class ValuesStep(ExpectingStep):
         return self
 
     def _bounds(self) -> tuple[Decimal, Decimal, str]:
-        texts = self.between or (self.equals or "", self.equals or "")
-        kind = next((one for one in (ENERGY, VOLUME) if _is(texts[0], one)), POWER)
-        return parse(texts[0], kind), parse(texts[1], kind), kind.base
+        return span_of(self.obis or "", *(self.between or (self.equals, self.equals)))
 
     def check(self, scenario: Scenario) -> list[str]:
         radio = scenario.given.radio_meters.get(self.meter)
@@ -225,11 +227,16 @@ class ValuesStep(ExpectingStep):
                 problems.append(str(error))
         return problems
 
+    def earliest_end(self, begin: datetime) -> datetime:
+        return super().earliest_end(begin) if self.over is None else begin + self.over
+
     def condition(self) -> Condition:
         if self.agree_with == "recording":
             return AgreesWithRecording(self.meter)
         if self.agree_with == "load":
             return FollowsLoad(self.meter, self.obis or "")
+        if self.signatures is not None:
+            return OriginalsSigned(self.meter)
         if self.grid is not None:
             return OnGrid(self.meter, self.grid)
         if self.equals or self.between:
@@ -266,14 +273,6 @@ class ValuesStep(ExpectingStep):
         rows = await rig.records.values(rig.meter_id(self.meter))
         gaps = self.gaps is not None
         return {row["grid_time"] for row in rows if is_meant(row, gaps=gaps, marked=self.marked)}
-
-
-def _is(text: str, kind: Kind) -> bool:
-    try:
-        parse(text, kind)
-    except ValueError:
-        return False
-    return True
 
 
 class RememberStep(Step):

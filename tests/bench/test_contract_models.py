@@ -69,7 +69,7 @@ def test_an_instant_is_local_legal_time_or_has_its_zone() -> None:
         (
             "    grid: {taf: 9, meters: {house: 16.7.0}, begin: 2026-01-05 00:00, send: {over: {16.7.0: 5}}}",
             9,
-            "no quantity of a meter: write it like '5 kW'",
+            "register 16.7.0: '5' has no unit: a power is written like '500 W'",
         ),
     ],
 )
@@ -101,9 +101,9 @@ GOOD = (
         ("contract: {demand: daily}", "present values are of TAF-9"),
         ("contract: {install: grid, within: 5 s}", "an order is answered at once"),
         ("derived: {contract: grid}", "say exactly one of registers, count"),
-        ("derived: {contract: grid, registers: {1.8.1: 5}}", "no quantity of a meter"),
+        ("derived: {contract: grid, registers: {1.8.1: 5}}", "has no unit: an energy is written like"),
         ("derived: {contract: grid, registers: {1.8.1: [2 kWh, 1 kWh]}}", "is no span"),
-        ("derived: {contract: daily, balanced: true}", "only TAF-2 has stages"),
+        ("derived: {contract: daily, balanced: true}", "only TAF-1 and TAF-2 have a total"),
         ("derived: {contract: daily, entries: switch, count: 2}", "only TAF-2 has switches"),
         ("derived: {contract: grid, agree_with: load}", "has no 'load'"),
         ("derived: {contract: grid, entries: switch, balanced: true}", "'entries' belongs to"),

@@ -9,7 +9,7 @@ import pytest
 
 from bench.expect import Truth
 from bench.steps.counting import Count
-from bench.steps.logs import LogCondition
+from bench.steps.logs import BookHolds, LogCondition
 
 
 def entry(code: int, event: str = "metering_warning", sub: int = 1) -> dict[str, Any]:
@@ -58,3 +58,31 @@ async def test_what_was_asked_for_is_found_among_others() -> None:
     truth, text = await seen(rig_with(entry(103118), entry(103106)), 103106)
     assert truth is Truth.YES
     assert text.startswith("1 x metering_warning (id 19006/1")
+
+
+@pytest.mark.parametrize(
+    ("carried", "wanted", "truth"),
+    [
+        ({"deviation_s": "26.000"}, "26 s", Truth.YES),
+        ({"deviation_s": "-26.4"}, "26 s", Truth.YES),
+        ({"deviation_s": 26.0}, "-26 s", Truth.YES),
+        ({"deviation_s": "26.000"}, "26.000", Truth.YES),
+        ({"deviation_s": "0.000"}, "26 s", Truth.NO),
+        ({"deviation_s": "26.6"}, "26 s", Truth.NO),
+        ({"deviation_s": "26"}, "26 ms", Truth.NO),
+        ({"deviation_s": "nonsense"}, "26 s", Truth.NO),
+        ({}, "26 s", Truth.NO),
+    ],
+)
+async def test_a_duration_that_an_entry_carries_is_met_by_about_as_many_seconds(
+    carried: dict[str, Any], wanted: str, truth: Truth
+) -> None:
+    rig = rig_with({**entry(0), "parameters": carried})
+    condition = LogCondition("system", "metering_warning", Count(1, None), {"deviation_s": wanted})
+    assert (await condition.look(rig)).truth is truth
+
+
+async def test_all_entries_of_a_log_can_be_counted() -> None:
+    rig = rig_with(entry(1), entry(2, "power_on"))
+    assert (await BookHolds("system", Count(2, 2)).look(rig)).truth is Truth.YES
+    assert (await BookHolds("system", Count(3, None)).look(rig)).truth is Truth.NO

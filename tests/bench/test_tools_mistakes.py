@@ -81,7 +81,10 @@ def test_a_meter_that_cannot_be_played_is_wrong_use(
         ),
         ("meters:\n  a: {id: 1SAG0021061001}\nassumed: {slot_ss: 1}", "3:10: 'assumed': there is no default 'slot_ss'"),
         ("meters:\n  a: {type: replay, dump: nope.bin}", "2:6: dump "),
-        ("meters:\n  a: {id: 1EMH0005975894, registers: {9.9.9: 4 V}}", "2:6: 9.9.9 is measured in VAh, not in V"),
+        (
+            "meters:\n  a: {id: 1EMH0005975894, registers: {9.9.9: 4 V}}",
+            "2:38: 'registers': 9.9.9 is measured in VAh, not in V",
+        ),
     ],
 )
 def test_a_mistake_in_a_file_of_meters_is_one_line_with_its_place(

@@ -10,7 +10,9 @@ from devices.clock import Clock
 from devices.errors import UsageError
 from devices.meters.base_meter import DRAWN, FED, POWER, SECOND_INDEX, SERVER_ID, STATUS, BaseMeter
 from devices.meters.catalogue import make_meter
+from devices.meters.grid import Grid
 from devices.meters.load_profile import constant, stepped
+from devices.meters.registers import share
 from devices.meters.status_word import StatusWord
 from devices.protocols.sml.messages import (
     Attention,
@@ -284,3 +286,42 @@ async def test_registers_and_loads_are_made_from_what_a_scenario_says(clock: Clo
     day = make_meter(clock, "base_meter", load={"day": ["1 kW"] * 24})
     assert isinstance(day, BaseMeter)
     assert sum(day.metrology.milliwatts()) == 1_000_000
+
+
+def test_a_lost_phase_has_nothing_and_the_load_goes_on_on_the_others(clock: Clock) -> None:
+    """wan-core 7.6, TAF-10: one phase lost; status bits 18 to 20 tell which phases carry voltage (wan-core 7.3)."""
+    meter = BaseMeter(clock, NUMBER, profile=constant(2400_000))
+    metrology = meter.metrology
+    metrology.phases = (1, 3)
+    assert metrology.milliwatts() == (1_200_000, 0, 1_200_000)
+    reading = metrology.reading()
+    found = {code: reading.grid(bytes.fromhex(code)) for code in ("0100200700ff", "0100340700ff", "0100480700ff")}
+    assert list(found.values()) == [230_000, 0, 230_000]
+    assert reading.grid(bytes.fromhex("0100330700ff")) == 0
+    assert reading.grid(bytes.fromhex("0100510701ff")) == 0
+    assert reading.grid(bytes.fromhex("0100510702ff")) == 240_000
+    assert reading.grid(bytes.fromhex("01000e0700ff")) == 50_000
+    bits = {phase for phase in (1, 2, 3) if int(metrology.status()) >> (17 + phase) & 1}
+    assert bits == {1, 3}
+    metrology.phases = (2,)
+    assert metrology.milliwatts() == (0, 2_400_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("watts", "angle", "shown"), [(690, 0, 0), (690, 359_000, 359_000), (-690, 0, 180_000), (-690, 358_000, 178_000)]
+)
+def test_the_angle_of_a_current_stays_within_a_turn(clock: Clock, watts: int, angle: int, shown: int) -> None:
+    meter = BaseMeter(clock, NUMBER, profile=constant(watts * 1000))
+    meter.metrology.grid = Grid(current_angle=angle)
+    reading = meter.metrology.reading()
+    assert [reading.grid(bytes.fromhex(code)) for code in ("0100510704ff", "010051070fff", "010051071aff")] == [
+        shown
+    ] * 3
+
+
+@pytest.mark.parametrize("phases", [(1, 2, 3), (1, 3), (2, 3), (2,)])
+@pytest.mark.parametrize("milliwatt", [0, 1, 2, 100, -100, -7, 2_400_001])
+def test_what_the_phases_carry_is_the_load(milliwatt: int, phases: tuple[int, ...]) -> None:
+    shares = share(milliwatt, phases)
+    assert sum(shares) == milliwatt
+    assert all(shares[phase - 1] == 0 for phase in {1, 2, 3} - set(phases))

@@ -14,7 +14,6 @@ from devices.protocols.hdlc_fields import FrameReject
 from devices.protocols.hdlc_link import (
     PRIMARY_COMMANDS,
     PRIMARY_RESPONSES,
-    SECONDARY_TABLE,
     Acknowledged,
     Command,
     Connected,
@@ -30,11 +29,10 @@ from devices.protocols.hdlc_link import (
     PrimaryState,
     RejectCause,
     Rejected,
-    SecondaryLink,
-    SecondaryState,
     Step,
     Unexpected,
 )
+from devices.protocols.hdlc_secondary import SECONDARY_TABLE, SecondaryLink, SecondaryState
 
 METER = 0x66
 SAP = 0x70

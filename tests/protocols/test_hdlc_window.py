@@ -26,11 +26,10 @@ from devices.protocols.hdlc_link import (
     PrimaryLink,
     PrimaryState,
     Rejected,
-    SecondaryLink,
-    SecondaryState,
     Step,
     Unexpected,
 )
+from devices.protocols.hdlc_secondary import SecondaryLink, SecondaryState
 
 METER, SAP = 0x66, 0x70
 

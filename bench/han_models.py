@@ -1,0 +1,170 @@
+"""What people write about the home interface: how a gateway is reached (bench file), who may log in (scenario)."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bench.quantity import Duration
+from bench.written import Written
+from devices.errors import UsageError
+from devices.han.link import ClientCertificate, Login, Settings
+
+CONSUMER: Final = "consumer-1"
+"""The consumer of an emulated gateway unless a scenario names others."""
+GENTLE: Final = timedelta(minutes=15)
+"""Time from one login to the next that a PPC bears (han 2.1)."""
+_FINGERPRINT: Final = re.compile(r"(?:[0-9A-Fa-f]{2}:?){32}")
+_MOST_PASSWORD: Final = 4096
+
+
+class HanOnBench(Written):
+    """How the home interface of a real gateway is reached.
+
+    Attributes:
+        address: host name or IP address; a port behind a colon goes before `port`.
+        port: TCP port.
+        user: user name.
+        password_file, password_env: file or environment variable that holds the password; a bench file goes into every
+            report, so it cannot stand here itself.
+        certificate: PEM file with the user's certificate; its private key may be in it, or in `key`.
+        key_password_env: environment variable with the password of the key.
+        fingerprint: SHA-256 of the gateway's certificate; without it the certificate is trusted on first use in a case.
+        host_name: name by which the gateway wants to be asked, as CASA does.
+        every: time from one login to the next; a PPC is left alone for 15 min unless told otherwise.
+        self_test: ``allowed``: scenarios may order self-tests; a PPC restarts for one.
+        wrong_logins: ``allowed``: scenarios may try wrong passwords, which locks consumers out for a while.
+    """
+
+    address: str = Field(min_length=1, max_length=255)
+    port: int = Field(default=443, ge=1, le=65535)
+    user: str = Field(default="consumer", min_length=1, max_length=255)
+    password_file: str | None = None
+    password_env: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    key_password_env: str | None = None
+    fingerprint: str | None = None
+    host_name: str | None = None
+    every: Duration | None = None
+    self_test: Literal["allowed", "forbidden"] = "forbidden"
+    wrong_logins: Literal["allowed", "forbidden"] = "forbidden"
+
+    @field_validator("fingerprint")
+    @classmethod
+    def _hex(cls, value: str | None) -> str | None:
+        if value is not None and not _FINGERPRINT.fullmatch(value):
+            raise ValueError("a fingerprint is the SHA-256 of the certificate, 64 hex digits")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> HanOnBench:
+        ways = [name for name in ("password_file", "password_env", "certificate") if getattr(self, name)]
+        if len(ways) != 1:
+            raise ValueError("say how the user logs in: one of password_file, password_env, certificate")
+        if self.certificate is None and (self.key is not None or self.key_password_env is not None):
+            raise ValueError("'key' and 'key_password_env' belong to 'certificate'")
+        if "user" not in self.model_fields_set and self.certificate is None:
+            raise ValueError("a password needs its 'user'")
+        return self
+
+    @property
+    def where(self) -> tuple[str, int]:
+        """Host and port."""
+        host, colon, port = self.address.rpartition(":")
+        if colon and port.isdecimal() and "]" not in port and (":" not in host or host.startswith("[")):
+            return host.strip("[]"), int(port)
+        return self.address.strip("[]"), self.port
+
+    def settings(self) -> Settings:
+        """As the client wants it."""
+        host, port = self.where
+        return Settings(host, port, self.fingerprint, server_name=self.host_name)
+
+    def login(self) -> Login:
+        """Who asks. Raises UsageError for a password or certificate that cannot be read."""
+        if self.certificate is not None:
+            return Login(self.user, None, client_certificate(self.certificate, self.key, self.key_password_env))
+        return Login(self.user, read_password(self.password_file, self.password_env))
+
+
+def read_password(file: str | None, variable: str | None) -> str:
+    """A password out of a file (its first line) or an environment variable. Raises UsageError."""
+    if variable is not None:
+        found = os.environ.get(variable)
+        if not found:
+            raise UsageError(f"the environment variable {variable} holds no password")
+        return found
+    assert file is not None
+    try:
+        with Path(file).open(encoding="utf-8") as lines:
+            found = lines.readline(_MOST_PASSWORD).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the password file {file} cannot be read: {error}") from None
+    if not found:
+        raise UsageError(f"the password file {file} is empty")
+    return found
+
+
+def client_certificate(certificate: str, key: str | None, key_password_env: str | None) -> ClientCertificate:
+    """A user's certificate. Raises UsageError for a file that is not there."""
+    for name in (certificate, key):
+        if name is not None and not Path(name).is_file():
+            raise UsageError(f"there is no file {name}")
+    password = None if key_password_env is None else read_password(None, key_password_env)
+    return ClientCertificate(Path(certificate), None if key is None else Path(key), password)
+
+
+class GivenHanUser(Written):
+    """A user whom the administrator has introduced.
+
+    Attributes:
+        role: consumer or technician; a technician logs in with a certificate.
+        password: of a consumer; made from his name unless given.
+        login: how he logs in.
+    """
+
+    role: Literal["consumer", "technician"] = "consumer"
+    password: str | None = Field(default=None, min_length=1, max_length=64)
+    login: Literal["password", "certificate"] | None = None
+
+    @property
+    def by_certificate(self) -> bool:
+        """Whether he logs in with a certificate."""
+        return (self.login or ("certificate" if self.role == "technician" else "password")) == "certificate"
+
+    @model_validator(mode="after")
+    def _fits(self) -> GivenHanUser:
+        if self.role == "technician" and self.login == "password":
+            raise ValueError("a technician logs in with a certificate only")
+        if self.by_certificate and self.password is not None:
+            raise ValueError("who logs in with a certificate has no password")
+        return self
+
+
+class GivenHan(Written):
+    """The home interface at the begin.
+
+    Attributes:
+        users: name -> user; without any an emulated gateway has ``consumer-1``.
+        site: ``given``: meters and contracts are those of this file. ``own``: a real gateway has its own; those of this
+            file are there for an emulated one only, which is switched on and has run for `history`.
+        history: how long an emulated gateway has run before the first step (``site: own``).
+    """
+
+    users: dict[str, GivenHanUser] = Field(default_factory=dict)
+    site: Literal["given", "own"] = "given"
+    history: Duration = Field(default="65 min", validate_default=True)
+
+    @model_validator(mode="after")
+    def _fits(self) -> GivenHan:
+        if self.site == "own" and self.users:
+            raise ValueError("'site: own' is for any gateway, whose users nobody can name: leave 'users' away")
+        if self.site != "own" and "history" in self.model_fields_set:
+            raise ValueError("'history' belongs to 'site: own'")
+        return self

@@ -1,0 +1,397 @@
+"""HTTPS to one gateway: TLS 1.2, certificate pinned or trusted on first use, digest, deadlines, bounds (han 1).
+
+The certificate is compared inside the TLS handshake, before one octet of HTTP is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import random
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.client_middleware_digest_auth import parse_header_pairs
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from yarl import URL
+
+from devices.clock import Clock
+from devices.errors import UsageError
+from devices.han.content import RawAnswer
+from devices.han.errors import CertificateChanged, HanError, HanUnreachable, LoginRefused, NotUnderstood
+from devices.protocols import libssl
+from devices.protocols.http_digest import MD5, SHA_256, Credentials, ha1, response
+
+SUITES: Final = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384"
+)
+"""Those that the transparency software offers (han 1)."""
+CURVES: Final = ("P-256", "P-384", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
+CONNECT_S: Final = 10.0
+ANSWER_S: Final = 60.0
+"""A meter is read for some answers, which takes a PPC up to 60 s (han 2.1)."""
+LARGEST_BODY: Final = 64_000_000
+_PIECE: Final = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A user's certificate and private key in PEM files, `key` None: both in one; `password` of the key."""
+
+    certificate: Path
+    key: Path | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who asks: user name and password, or a certificate.
+
+    Attributes:
+        user: name for the digest; with a certificate: how the bench calls him.
+        password: its password; None: there is none.
+        certificate: client certificate, None: none is shown.
+    """
+
+    user: str
+    password: str | None = field(default=None, repr=False)
+    certificate: ClientCertificate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer, for the evidence; never a password.
+
+    Attributes:
+        user, method, target: of the request; `form` is what it carried.
+        status: of the answer, 0: none came.
+        octets: of the answer's body.
+        began, ended: bench seconds.
+        problem: why no answer came, else empty.
+    """
+
+    user: str
+    method: str
+    target: str
+    status: int
+    octets: int
+    began: float
+    ended: float
+    problem: str = ""
+    form: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a gateway is reached.
+
+    Attributes:
+        host, port: where.
+        fingerprint: SHA-256 of its certificate in DER, hex; None: trusted on first use.
+        connect_s, answer_s: longest waits.
+        server_name: host header where it differs from `host` (CASA takes its own names only, han 4.1).
+    """
+
+    host: str
+    port: int = 443
+    fingerprint: str | None = None
+    connect_s: float = CONNECT_S
+    answer_s: float = ANSWER_S
+    server_name: str | None = None
+
+
+_NUMBER: Final = re.compile(r"E[A-Z]{3}\d{10}\b", re.IGNORECASE)
+"""Identification of a gateway: E for electricity, maker, ten digits."""
+
+
+class _Pinned(ssl.SSLCertVerificationError):
+    """The handshake showed another certificate."""
+
+
+class HanLink:
+    """Connections to one gateway for one user; use as a context manager.
+
+    Attributes:
+        settings: how the gateway is reached.
+        login: who asks.
+        certificate: the gateway's certificate in DER, empty before the first connection.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        settings: Settings,
+        login: Login,
+        *,
+        rng: random.Random | None = None,
+        on_exchange: Callable[[Exchange], object] | None = None,
+        judge: Callable[[HanError], Exception] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.login = login
+        self.certificate = b""
+        self.cookies: dict[str, str] = {}
+        self.algorithms: tuple[str, ...] = (MD5, SHA_256)
+        self._clock = clock
+        self._rng: random.Random = rng or random.SystemRandom()
+        self._on_exchange = on_exchange or (lambda _: None)
+        self._judge: Callable[[HanError], Exception] = judge or (lambda error: error)
+        self._pinned = settings.fingerprint.lower().replace(":", "") if settings.fingerprint else None
+        self._changed: CertificateChanged | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._challenge: dict[str, str] = {}
+        self._count = 0
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the gateway's certificate, hex; empty before the first connection."""
+        return hashlib.sha256(self.certificate).hexdigest() if self.certificate else ""
+
+    @property
+    def number(self) -> str:
+        """The gateway's number, where its certificate is made out to one; else empty."""
+        if not self.certificate:
+            return ""
+        names = x509.load_der_x509_certificate(self.certificate).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        match = _NUMBER.match(str(names[0].value)) if names else None
+        return "" if match is None else match[0].lower()
+
+    def forget_nonce(self) -> None:
+        """Begin the next request without an answer to an earlier challenge."""
+        self._challenge = {}
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        authenticate: bool = True,
+    ) -> RawAnswer:
+        """One request; a challenge is answered once for each algorithm that it may mean.
+
+        Args:
+            method: GET or POST.
+            target: path and query, from ``/`` on.
+            form: fields of a form, or
+            body: octets to send.
+            headers: further ones.
+            authenticate: answer challenges; False: the 401 is returned.
+
+        Raises:
+            HanUnreachable: no connection or no answer in time.
+            CertificateChanged: another certificate than the pinned one.
+            LoginRefused: the digest was not taken.
+            NotUnderstood: a challenge or answer that makes no sense.
+        """
+        sent = _Sent(method, target, dict(form or {}), body, dict(headers or {}))
+        knows = authenticate and self.login.password is not None
+        first = self._authorization(sent, self._algorithm()) if knows and self._challenge else None
+        answer = await self._send(sent, first)
+        if answer.status != 401 or not knows:
+            return answer
+        self._challenge, self._count = _challenge(answer), 0
+        for algorithm in self._possible():
+            answer = await self._send(sent, self._authorization(sent, algorithm))
+            if answer.status == 401:
+                self._challenge, self._count = _challenge(answer), 0
+                continue
+            if answer.status == 200 and not answer.body and algorithm != self._possible()[-1]:
+                continue  # what newer CONEXA firmware does with the algorithm that it does not mean (han 3.1)
+            self._challenge["answered"] = algorithm
+            return answer
+        self._challenge = {}
+        raise LoginRefused(f"the gateway refuses user {self.login.user!r} or his password")
+
+    def _possible(self) -> tuple[str, ...]:
+        """Algorithms to try: MD5 is meant even by firmware that announces SHA-256 (han 3.1)."""
+        announced = self._challenge.get("algorithm", MD5).upper()
+        return (MD5, SHA_256) if announced.replace("-", "") == "SHA256" else (MD5,)
+
+    def _algorithm(self) -> str:
+        return self._challenge.get("answered") or self._possible()[0]
+
+    def _authorization(self, sent: _Sent, algorithm: str) -> str:
+        self._count += 1
+        cnonce = f"{self._rng.getrandbits(64):016x}"
+        given = self._challenge
+        count = f"{self._count:08x}"
+        credentials = Credentials(
+            self.login.user, given["realm"], given["nonce"], sent.target, "", algorithm, "auth", count, cnonce
+        )
+        if "auth" not in given.get("qop", ""):
+            credentials = replace(credentials, qop="", count="", cnonce="")
+        secret = ha1(self.login.user, given["realm"], self.login.password or "", algorithm)
+        parts = {
+            "username": _quoted(self.login.user),
+            "realm": _quoted(given["realm"]),
+            "nonce": _quoted(given["nonce"]),
+            "uri": _quoted(sent.target),
+            "algorithm": algorithm,
+            "response": _quoted(response(secret, sent.method, credentials)),
+        }
+        if credentials.qop:
+            parts |= {"qop": "auth", "nc": count, "cnonce": _quoted(cnonce)}
+        if "opaque" in given:
+            parts["opaque"] = _quoted(given["opaque"])
+        return "Digest " + ", ".join(f"{name}={value}" for name, value in parts.items())
+
+    async def _send(self, sent: _Sent, authorization: str | None) -> RawAnswer:
+        headers = dict(sent.headers)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        if self.settings.server_name is not None:
+            headers["Host"] = self.settings.server_name
+        began, status, octets, problem = self._clock.seconds(), 0, 0, ""
+        try:
+            answer = await self._exchange(sent, headers)
+            status, octets = answer.status, len(answer.body)
+        except Exception as error:
+            problem = str(error)
+            raise
+        finally:
+            shown = {name: value for name, value in sent.form.items() if name != "tkn"}
+            ended = self._clock.seconds()
+            self._on_exchange(
+                Exchange(self.login.user, sent.method, sent.target, status, octets, began, ended, problem, shown)
+            )
+        return answer
+
+    async def _exchange(self, sent: _Sent, headers: dict[str, str]) -> RawAnswer:
+        session = self._opened()
+        where = f"{self.settings.host}:{self.settings.port}"
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        url = URL(f"https://{host}:{self.settings.port}{sent.target}", encoded=True)
+        self._changed = None
+        try:
+            async with session.request(
+                sent.method,
+                url,
+                data=sent.form or sent.body,
+                headers=headers,
+                allow_redirects=False,
+                server_hostname=self.settings.server_name or self.settings.host,
+            ) as answer:
+                body = bytearray()
+                async for piece in answer.content.iter_chunked(_PIECE):
+                    body += piece
+                    if len(body) > LARGEST_BODY:
+                        raise NotUnderstood(sent.target, f"the answer has more than {LARGEST_BODY} octets")
+                shown = {name.lower(): value for name, value in answer.headers.items()}
+                cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
+                return RawAnswer(answer.status, shown, bytes(body), cookies)
+        except aiohttp.ConnectionTimeoutError:
+            text = f"{where} cannot be reached: no connection within {self.settings.connect_s:g} s"
+            raise self._judge(HanUnreachable(text)) from None
+        except TimeoutError:
+            raise HanUnreachable(f"{where} did not answer within {self.settings.answer_s:g} s") from None
+        except (aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            if self._changed is not None:
+                raise self._judge(self._changed) from None
+            raise self._judge(HanUnreachable(f"{where} cannot be reached: {_reason(error)}")) from None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._context(), limit=4),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    total=self.settings.answer_s, connect=self.settings.connect_s, sock_connect=self.settings.connect_s
+                ),
+                headers={"User-Agent": "smgw-bench"},
+            )
+        return self._session
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # gateways sign their certificates themselves; it is pinned instead
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(SUITES)
+        if libssl.available():
+            with contextlib.suppress(libssl.LibsslError):
+                libssl.set_groups(context, CURVES)
+        shown = self.login.certificate
+        if shown is not None:
+            try:
+                context.load_cert_chain(shown.certificate, shown.key, shown.password)
+            except (OSError, ssl.SSLError) as error:
+                raise UsageError(
+                    f"the certificate {shown.certificate} cannot be used: {error}",
+                    hint="a PEM file with certificate and private key",
+                ) from None
+        link = self
+
+        class Handshake(ssl.SSLObject):
+            """Compares the certificate at the end of the handshake."""
+
+            def do_handshake(self) -> None:
+                super().do_handshake()
+                link._compare(self.getpeercert(True) or b"")
+
+        context.sslobject_class = Handshake
+        return context
+
+    def _compare(self, der: bytes) -> None:
+        shown = hashlib.sha256(der).hexdigest()
+        if self._pinned is None:
+            self._pinned = shown
+        if shown != self._pinned:
+            self._changed = CertificateChanged(self._pinned, shown)
+            raise _Pinned(1, "another certificate than the known one")
+        self.certificate = der
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            await session.close()
+            await asyncio.sleep(0)
+
+    async def __aenter__(self) -> HanLink:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    method: str
+    target: str
+    form: dict[str, str]
+    body: bytes | None
+    headers: dict[str, str]
+
+
+def _challenge(answer: RawAnswer) -> dict[str, str]:
+    header = answer.headers.get("www-authenticate", "")
+    if not header.lower().startswith("digest "):
+        raise NotUnderstood("WWW-Authenticate", f"{header[:40]!r} is no digest challenge")
+    found: dict[str, Any] = {name.lower(): value for name, value in parse_header_pairs(header[7:]).items()}
+    for name in ("realm", "nonce"):
+        if not found.get(name):
+            raise NotUnderstood("WWW-Authenticate", f"{name} is missing")
+    return found
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        inner = error.os_error
+        return inner.strerror or str(inner) or type(inner).__name__
+    return str(error) or type(error).__name__

@@ -1,0 +1,48 @@
+"""Makes the client of a product."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from devices.clock import Clock
+from devices.errors import UsageError
+from devices.han.casa import CasaClient
+from devices.han.client import HanClient
+from devices.han.conexa import ConexaClient
+from devices.han.errors import HanError
+from devices.han.link import Exchange, HanLink, Login, Settings
+from devices.han.ppc import PpcClient
+
+CLIENTS: Final[dict[str, Callable[[HanLink], HanClient]]] = {
+    "ppc": PpcClient,
+    "conexa": ConexaClient,
+    "casa": CasaClient,
+}
+
+
+def open_client(
+    clock: Clock,
+    product: str,
+    settings: Settings,
+    login: Login,
+    *,
+    rng: random.Random | None = None,
+    on_exchange: Callable[[Exchange], object] | None = None,
+    judge: Callable[[HanError], Exception] | None = None,
+) -> HanClient:
+    """The client of a product for one user; nothing is sent yet.
+
+    Args:
+        clock: for the times of the exchanges.
+        product: ppc, conexa or casa.
+        settings: where the gateway is, and which certificate it is known by.
+        login: who asks.
+        rng: makes client nonces; None: the system's.
+        on_exchange: told of every request.
+        judge: what is raised in place of HanUnreachable without a connection, and of CertificateChanged.
+    """
+    if product not in CLIENTS:
+        raise UsageError(f"there is no home interface of {product!r}", hint=", ".join(CLIENTS))
+    return CLIENTS[product](HanLink(clock, settings, login, rng=rng, on_exchange=on_exchange, judge=judge))
