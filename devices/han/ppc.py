@@ -225,6 +225,8 @@ class PpcClient:
 
     async def _tid(self, contract: str) -> str | None:
         """The id of this session of a contract, None: there is no such contract."""
+        if contract not in self._choices:
+            await self.contracts()  # a contract that another client has read
         return (await self._tariff_ids()).get(self._choices.get(contract, contract))
 
     async def contracts(self) -> tuple[HanContract, ...]:
