@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUN_FOLDER ?= runs/demo
 JOBS ?= 2
+# Cases of each scenario that `make test` runs; empty: all of them.
+SAMPLE ?=
 FUZZ_RUNS ?= 1000000
 
 .PHONY: help run install test lint types contract unit scenarios bench test-gpio fuzz schema lock clean
@@ -45,7 +47,7 @@ unit: $(STAMP)
 	$(BIN)/pytest tests -n $(JOBS)
 
 scenarios: $(STAMP)
-	$(BIN)/pytest scenarios -n $(JOBS)
+	$(BIN)/pytest scenarios -n $(JOBS) $(if $(SAMPLE),--bench-sample $(SAMPLE))
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -27,7 +27,7 @@ from devices.backoffice.time_server import TimeRequest, TimeServer
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.gateway_types.model import GatewayType
-from devices.han.link import Settings
+from devices.han.login import Settings
 from devices.leds.vcd import VcdWriter
 from devices.leds.watch import LedWatch
 from devices.maintenance import MaintenancePort

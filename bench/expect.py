@@ -60,6 +60,8 @@ class Look:
         measurements: figures behind the answer.
         since: bench seconds since when the evidence says so without a break, which is earlier than the look where a
             decision needs time; None: since the look.
+        blind_since: bench seconds since when the bench could not look, because it leaves the device alone for a while;
+            None: it could.
     """
 
     truth: Truth
@@ -67,6 +69,7 @@ class Look:
     again_at: float | None = None
     measurements: tuple[Measurement, ...] = ()
     since: float | None = None
+    blind_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,14 @@ class Traced(Protocol):
         """Where it may have been so from `begin` to `end`, though too briefly to decide it."""
 
 
+@runtime_checkable
+class Prepared(Protocol):
+    """A condition for which the bench has to do something before it can ask; that time is the bench's own."""
+
+    async def prepare(self, rig: Rig) -> Look | None:
+        """Do it; the first look where it went wrong, None otherwise."""
+
+
 class Condition(Protocol):
     """Something that can be asked of the evidence."""
 
@@ -109,6 +120,25 @@ class Condition(Protocol):
 
     async def look(self, rig: Rig) -> Look:
         """Look at the evidence now."""
+
+
+class _Unchanged:
+    """Whether nothing that a condition depends on has been told since it was looked at.
+
+    A condition may name the sources of the only events that can change its answer, apart from the passing of time, in
+    ``depends_on``; then it is not looked at for others.
+    """
+
+    def __init__(self, condition: Condition) -> None:
+        self._sources: frozenset[str] | None = getattr(condition, "depends_on", None)
+        self._told = -1
+
+    def since_last(self, rig: Rig) -> bool:
+        """Asked before each look that is not due by time."""
+        if self._sources is None:
+            return False
+        before, self._told = self._told, rig.timeline.count(self._sources)
+        return before == self._told
 
 
 @dataclass(frozen=True)
@@ -146,10 +176,17 @@ async def expect(rig: Rig, condition: Condition, *, within: float | None, hold: 
     broken by a no, and by a stretch that turns out to contradict it once it is over (`Traced.lapses`); it ends only
     with a yes, and what stays undecided longer than the condition may need is inconclusive.
     """
+    first = await condition.prepare(rig) if isinstance(condition, Prepared) else None
     waiting = _Waiting(rig, condition, rig.clock.seconds(), within, hold)
+    unchanged = _Unchanged(condition)
+    due = 0.0
     while True:
         known = len(rig.timeline.events)
-        look = await condition.look(rig)
+        if unchanged.since_last(rig) and rig.clock.seconds() < due - _TINY:
+            rig.raise_if_violated()
+            await rig.timeline.changed(due, known)
+            continue
+        look, first = first or await condition.look(rig), None
         done = waiting.take(look)
         if isinstance(done, Outcome):
             return done
@@ -157,7 +194,8 @@ async def expect(rig: Rig, condition: Condition, *, within: float | None, hold: 
         if getattr(condition, "asks", False):  # what it sees comes by asking only, and to ask is an event itself
             await rig.sleep_until(max(done, rig.clock.seconds() + _TINY))
             continue
-        await rig.timeline.changed(max(done, rig.clock.seconds() + _TINY), known)
+        due = max(done, rig.clock.seconds() + _TINY)
+        await rig.timeline.changed(due, known)
 
 
 class _Waiting:
@@ -256,6 +294,11 @@ class _Waiting:
         if self.held is not None:
             return self._held_only(look)
         span, after = text_of(self.budget), text_of(round(start - self.begin, 3))
+        if look.blind_since is not None and look.blind_since <= self.deadline + LATE_S:
+            reason = (
+                f"so after {after}; the bench could not look within {span}: it leaves the gateway alone for a while"
+            )
+            return Outcome(Verdict.INCONC, self.expected, look.seen, reason, look.measurements)
         reason = f"so after {after} only, not within {span}; seen: {look.seen}"
         return Outcome(Verdict.FAIL, self.expected, look.seen, reason, look.measurements)
 
@@ -307,6 +350,7 @@ class Monitor:
     _looked_at: float | None = field(default=None, repr=False)
     _due: float = field(default=0.0, repr=False)
     _judged: float | None = field(default=None, repr=False)
+    _unchanged: _Unchanged | None = field(default=None, repr=False)
 
     def sentence(self) -> str:
         """What is watched, as a sentence."""
@@ -335,6 +379,10 @@ class Monitor:
         """Look once; returns when to look again by the passing of time."""
         begin = rig.clock.seconds()
         if getattr(self.condition, "polled", False) and begin < self._due:
+            return self._due
+        if self._unchanged is None:
+            self._unchanged = _Unchanged(self.condition)
+        if self._unchanged.since_last(rig) and begin < self._due - _TINY:
             return self._due
         if self._judged is None:
             self._judged = begin

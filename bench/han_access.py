@@ -15,8 +15,7 @@ from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.han.content import DeviceInfo
 from devices.han.errors import CertificateChanged, HanError, HanUnreachable, LoginLocked, LoginRefused
-from devices.han.link import Exchange, Login, Settings
-from devices.han.open import open_client
+from devices.han.login import Exchange, Login, Settings
 
 if TYPE_CHECKING:
     from devices.han.client import HanClient
@@ -49,6 +48,7 @@ class HanAccess:
         before: awaited before a client is made, such as the introduction of users at an emulated gateway.
         told: what the gateway told of itself, for the report.
         pinned: fingerprint that the gateway has shown, None: it was not asked yet.
+        paused_s: seconds for which the gateway was left alone, in all.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class HanAccess:
         self._exchanges: list[Exchange] = []
         self._opened: list[HanClient] = []
         self.pinned: str | None = None
+        self.paused_s = 0.0
 
     @property
     def first(self) -> str:
@@ -173,6 +174,8 @@ class HanAccess:
         if settings is None:
             raise HanUnreachable("the gateway has no home interface at the moment")
         settings = replace(settings, fingerprint=settings.fingerprint or self.pinned)
+        from devices.han.open import open_client
+
         made = open_client(
             self._clock,
             self.product,
@@ -190,6 +193,13 @@ class HanAccess:
         self.pinned = fingerprint
 
     async def pause(self) -> None:
+        """Wait until the next login is due (han 2.1), which is now."""
+        await self.until_due()
+        settings = self._settings()
+        if settings is not None and self._every:
+            _LAST_LOGIN[(settings.host, settings.port)] = self._clock.now()
+
+    async def until_due(self) -> None:
         """Wait until the next login is due (han 2.1)."""
         settings = self._settings()
         if settings is None or not self._every:
@@ -200,11 +210,15 @@ class HanAccess:
         if last is not None and now - last < self._every:
             wait = self._every - (now - last)
             self._timeline.add("note", "han_pause", {"seconds": round(wait.total_seconds(), 3)})
+            self.paused_s += wait.total_seconds()
             await self._clock.sleep(wait.total_seconds())
-        _LAST_LOGIN[where] = self._clock.now()
 
     def forget(self, user: str | None = None) -> None:
-        """The next call logs in anew, as after a restart of the gateway."""
+        """The next call logs in anew, as after a restart of the gateway.
+
+        Args:
+            user: the bench's name of him, whatever the gateway calls him.
+        """
         self._clients.pop(user or self.first, None)
 
     def open(self, user: str | None) -> bool:

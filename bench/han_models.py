@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from bench.quantity import Duration
 from bench.written import Written
 from devices.errors import UsageError
-from devices.han.link import ClientCertificate, Login, Settings
+from devices.han.login import ClientCertificate, Login, Settings
 
 CONSUMER: Final = "consumer-1"
 """The consumer of an emulated gateway unless a scenario names others."""

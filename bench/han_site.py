@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from bench import contract_orders
 from bench.han_models import CONSUMER, GivenHanUser
 from devices.errors import BenchError
-from devices.han.link import ClientCertificate, Login
+from devices.han.login import ClientCertificate, Login
 from devices.maintenance import Refused
 from devices.protocols.http_digest import MD5, SHA_256, ha1
 

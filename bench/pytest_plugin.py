@@ -8,8 +8,9 @@ written.
 
 from __future__ import annotations
 
+import argparse
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +29,24 @@ _SESSION = pytest.StashKey["Session"]()
 _SKIPPED = pytest.StashKey[list[dict[str, str]]]()
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cases, at least 1 is right")
+    return int(text)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("smgw-bench", "test bench for smart meter gateways")
     group.addoption("--bench", default="emulated", metavar="NAME|FILE", help="bench that scenarios run on")
     group.addoption("--bench-out", default=None, metavar="DIR", help="keep the evidence in this run folder and report")
     group.addoption("--bench-seed", type=int, default=1, metavar="N", help="seed of all randomness")
+    group.addoption(
+        "--bench-sample",
+        type=_at_least_one,
+        default=None,
+        metavar="N",
+        help="at most N cases of each scenario (default: all)",
+    )
     group.addoption("--gateway", default="all", metavar="TYPE", help="ppc, conexa, casa, several with commas, or all")
 
 
@@ -66,8 +80,31 @@ class ScenarioFile(pytest.File):
             cases = cases_of(read(self.path), gateways, _suite(self.path))
         except UsageError as error:
             raise self.CollectError(str(error)) from None
-        for case in cases:
+        for case in sample(cases, self.config.getoption("--bench-sample")):
             yield ScenarioItem.from_parent(self, name=case.key, case=case)
+
+
+def sample(cases: Sequence[Case], most: int | None) -> Sequence[Case]:
+    """At most so many of a scenario's cases, of every device and from all over its parameters; None: all.
+
+    The same ones every time, in their order.
+    """
+    if most is None or len(cases) <= most:
+        return cases
+    places: dict[str, list[int]] = {}
+    for place, case in enumerate(cases):
+        places.setdefault(case.gateway, []).append(place)
+    chosen: set[int] = set()
+    for number, own in enumerate(list(places.values())[:most]):
+        share = most // len(places) + (number < most % len(places)) or 1
+        chosen.update(own[(turn * len(own) // share + number) % len(own)] for turn in range(min(share, len(own))))
+    return [cases[place] for place in sorted(chosen)]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """A sample is told: what it leaves out was not checked."""
+    most = config.getoption("--bench-sample")
+    return [] if most is None else [f"smgw-bench: a sample, at most {most} cases of each scenario"]
 
 
 def _suite(path: Path) -> str:

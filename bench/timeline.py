@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -163,6 +163,10 @@ class Timeline:
     def subscribe(self, listener: Callable[[Event], None]) -> None:
         """Call `listener` for every event from now on."""
         self._listeners.append(listener)
+
+    def count(self, sources: Iterable[str]) -> int:
+        """How many events these sources have told."""
+        return sum(len(self._by_source.get(source, ())) for source in sources)
 
     async def changed(self, until: float, seen: int | None = None) -> None:
         """Wait for the next event, at the latest until the clock shows `until` seconds.

@@ -149,7 +149,8 @@ class Options:
     han_certificate_days: float = 2555.0
     """Life of the home interface's certificate."""
     han_login_attempts: int = 5
-    """Failed logins one after the other that lock consumers out; 0: never."""
+    """Failed logins that lock consumers out; 0: never. A login takes back only the failures with its own name, and a
+    restart forgets all of them, and the lock (assumed)."""
     han_lock_s: float = 0.0
     """For how long; 0: as the type says (five minutes, han 2.1 and 4.1)."""
     han_failures_forgotten_s: float = 300.0
@@ -166,8 +167,10 @@ class Options:
     """Longest TLS handshake at the home interface."""
     han_head_s: float = 10.0
     """Longest time for the head of a request."""
+    han_body_s: float = 10.0
+    """Longest time for its body; it is taken before the login."""
     han_request_s: float = 120.0
-    """Longest time for the body of a request and its answer (han 2.1: up to 60 s)."""
+    """Longest time for a request, body and answer (han 2.1: up to 60 s)."""
     han_half_open: int = 64
     """Connections that may be in their handshake at a time; the oldest goes."""
     han_connections: int = 128

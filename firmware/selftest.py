@@ -102,6 +102,7 @@ class SelfTest:
         self._separation = separation
         self._restart = restart
         self._running = False
+        self._ordered = False
         self._watched_s: int | None = None
         self.result: dict[str, Any] | None = unit.memory.setting(RESULT)
         """Of the latest test whose result was logged: when, at whose order, and what each check found."""
@@ -154,19 +155,26 @@ class SelfTest:
         if refused is not None:
             self._control.event("selftest_refused", outcome="failure", initiator=initiator, reason=refused.reason)
             return refused
+        self._ordered = True  # before the first await: the lock is kept only once it is stored
+        try:
+            await self._carry_out(initiator)
+        finally:
+            self._ordered = rules.restarts  # a restart ends this run
+        return Order(True)
+
+    async def _carry_out(self, initiator: str) -> None:
         self._control.event("selftest_started", initiator=initiator)
         ordered = [setting_statement(LAST, self._own.now_us())]
-        if rules.restarts:
+        if self._unit.product.selftest.restarts:
             await self._writer.commit([*ordered, setting_statement(PENDING, initiator)])
             self._restart(Start.SELFTEST)
-            return Order(True)
+            return
         await self._writer.commit(ordered)
         await self.check(log=True, at_start=False, initiator=initiator)
         await self._writer.flush()
-        return Order(True)
 
     def _refusal(self, lock_s: float | None) -> Order | None:
-        if self._running:
+        if self._running or self._ordered:
             return Order(False, "a self-test is under way")
         last = self._unit.memory.setting(LAST)
         if not lock_s or last is None:

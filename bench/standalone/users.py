@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -188,8 +187,3 @@ def _der(file: Path, place: Place | None) -> bytes:
     except ValueError:
         raise UsageError(f"{file} holds no certificate", place=place, hint="PEM or DER") from None
     return found.public_bytes(Encoding.DER)
-
-
-def fingerprint_of(file: Path) -> str:
-    """SHA-256 of the certificate in a file, hex. Raises UsageError."""
-    return sha256(_der(file, None)).hexdigest()

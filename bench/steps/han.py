@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from bench.expect import Condition, Outcome
-from bench.han_archive import archive, export
 from bench.han_models import CONSUMER
 from bench.quantity import Duration
 from bench.register_units import span_of
@@ -35,7 +34,7 @@ from bench.verdict import Verdict
 from bench.written import Written
 from devices.errors import UsageError
 from devices.han.errors import CertificateChanged, HanError, LoginLocked, LoginRefused, SessionEnded
-from devices.han.link import Login
+from devices.han.login import Login
 from devices.protocols.sml.obis import parse_obis
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class HanLog(Written):
 
     Attributes:
         has: neutral name of an event.
-        text: what stands in the message.
+        text: what stands in the message; with neither all entries are meant.
         count: how many (default: at least one).
     """
 
@@ -62,8 +61,10 @@ class HanLog(Written):
 
     @model_validator(mode="after")
     def _one(self) -> HanLog:
-        if (self.has is None) == (self.text is None):
+        if self.has is not None and self.text is not None:
             raise ValueError("say either 'has: EVENT' or 'text: WORDS'")
+        if self.has is None and self.text is None and self.count is None:
+            raise ValueError("say 'has: EVENT', 'text: WORDS' or 'count' of all entries")
         return self
 
 
@@ -97,7 +98,7 @@ class HanStep(ExpectingStep):
         device: what the gateway tells of itself.
         sees: exactly these meters.
         selftest: ``order`` one; `accepted`.
-        get: path; `status` of the answer, `anonymous` without any credentials.
+        get: path; `status` of the answer (``4xx``: any refusal), `anonymous` without any credentials.
         steal_from: user whose session or values another one (`as`) tries to get; it must be refused.
         export: ``trudi``: files of all contracts with values for the transparency software, by its rules.
         archive: ``everything``: all values, contracts and the log are fetched into the case's folder.
@@ -144,7 +145,7 @@ class HanStep(ExpectingStep):
     taf: int | None = None
     state: Literal["ready", "running", "archive"] | None = None
     named: str | None = None
-    status: int | None = Field(default=None, ge=100, le=599)
+    status: Annotated[int, Field(ge=100, le=599)] | Literal["4xx"] | None = None
     anonymous: bool = False
 
     @model_validator(mode="after")
@@ -293,7 +294,7 @@ class HanStep(ExpectingStep):
         if wanted and self.password in (None, "right") and self.times == 1 and not rig.han.open(self.login):
             return await self._begin(rig, expected)
         for number in range(1, self.times + 1):
-            taken, seen = await _try(rig, login)
+            taken, seen = await _try(rig, self.login or rig.han.first, login)
             if taken != wanted:
                 return Outcome(Verdict.FAIL, expected, seen, f"login {number}: {seen}")
         return Outcome(Verdict.PASS, expected, seen)
@@ -333,8 +334,8 @@ class HanStep(ExpectingStep):
             status, seen = 401, str(error)
         finally:
             await client.close()
-        verdict = Verdict.PASS if status == self.status else Verdict.FAIL
-        return Outcome(verdict, f"status {self.status}", seen, "" if status == self.status else seen)
+        good = 400 <= status < 500 if self.status == "4xx" else status == self.status
+        return Outcome(Verdict.PASS if good else Verdict.FAIL, f"status {self.status}", seen, "" if good else seen)
 
     async def _steal(self, rig: Rig) -> Outcome:
         assert self.steal_from is not None
@@ -342,11 +343,15 @@ class HanStep(ExpectingStep):
         return Outcome(Verdict.PASS if refused else Verdict.FAIL, "refused", seen, "" if refused else seen)
 
     async def _export(self, rig: Rig) -> Outcome:
+        from bench.han_archive import export
+
         seen, problem = await export(rig, self.as_user)
         expected = "every contract with values makes a file that keeps the rules"
         return Outcome(Verdict.FAIL if problem else Verdict.PASS, expected, seen, problem)
 
     async def _archive(self, rig: Rig) -> Outcome:
+        from bench.han_archive import archive
+
         seen, problem = await archive(rig, self.as_user)
         return Outcome(Verdict.FAIL if problem else Verdict.PASS, "values, contracts and log are there", seen, problem)
 
@@ -368,8 +373,13 @@ class HanStep(ExpectingStep):
         return Outcome(Verdict.PASS if good else Verdict.FAIL, expected, shown, "" if good else f"it is {shown}")
 
 
-async def _try(rig: Rig, login: Login) -> tuple[bool, str]:
-    """One login of its own: whether it was taken, and what was seen."""
+async def _try(rig: Rig, name: str, login: Login) -> tuple[bool, str]:
+    """One login of its own: whether it was taken, and what was seen.
+
+    Args:
+        name: the bench's name of the user.
+        login: what he is called at the gateway, and his credentials.
+    """
     client = await rig.han.fresh(login)
     await rig.han.pause()
     try:
@@ -377,10 +387,10 @@ async def _try(rig: Rig, login: Login) -> tuple[bool, str]:
     except LoginLocked as error:
         rest = "" if error.remaining_s is None else f", {error.remaining_s} s left"
         return False, f"locked out{rest}"
-    except (LoginRefused, SessionEnded) as error:
+    except (LoginRefused, SessionEnded, CertificateChanged) as error:
         return False, str(error)
     else:
-        rig.han.forget(login.user)
+        rig.han.forget(name)
         try:
             await client.logout()
         except HanError as error:

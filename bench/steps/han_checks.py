@@ -13,7 +13,7 @@ from bench.expect import Look, Truth
 from bench.records import event_names
 from bench.steps.counting import Count
 from devices.han.errors import HanError, HanUnreachable, LoginLocked, LoginRefused, SessionEnded
-from devices.han.link import Login
+from devices.han.login import Login
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 POLL_S: Final = 60.0
 """Seconds between two looks at an emulated gateway while something is waited for."""
 GENTLE_POLL_S: Final = 900.0
+_TOLD: Final = timedelta(seconds=1)
+"""Times are told in whole seconds."""
 _KILO: Final = {"Wh": Decimal(1), "m³": Decimal(1), "W": Decimal(1)}
-WRONG: Final = "wrong"
 
 
 def again(rig: Rig) -> float:
@@ -69,16 +70,50 @@ class Asked:
         """Whether it is so (None: that cannot be told), and what was seen."""
         raise NotImplementedError
 
-    async def look(self, rig: Rig) -> Look:
-        """Ask."""
+    async def prepare(self, rig: Rig) -> Look | None:
+        """Log in, so that neither the login nor the pause before it counts against the gateway."""
         try:
-            good, seen = await self.ask(rig, await rig.han.client(self.user))
+            await rig.han.client(self.user)
         except HanError as error:
             rig.han.forget(self.user)
             return Look(Truth.NO, str(error), again(rig))
-        if good is None:
-            return Look(Truth.UNDECIDED, seen, again(rig))
-        return Look(Truth.YES if good else Truth.NO, seen, again(rig))
+        return None
+
+    async def look(self, rig: Rig) -> Look:
+        """Ask. The answer tells what was so when the first request for it began, however long the exchange takes."""
+        entered, paused_s = rig.clock.seconds(), rig.han.paused_s
+        try:
+            client = await rig.han.client(self.user)
+            begun = rig.clock.seconds()
+            good, seen = await self.ask(rig, client)
+        except HanError as error:
+            rig.han.forget(self.user)
+            return Look(Truth.NO, str(error), again(rig))
+        truth = Truth.UNDECIDED if good is None else Truth.YES if good else Truth.NO
+        blind = entered if rig.han.paused_s > paused_s else None
+        return Look(truth, seen, again(rig), since=begun, blind_since=blind)
+
+
+class Tried(Asked):
+    """Base of conditions that find out by a login of their own."""
+
+    async def prepare(self, rig: Rig) -> Look | None:
+        """Wait until a login is due: that is the bench's own time."""
+        await rig.han.until_due()
+        return None
+
+    async def attempt(self, rig: Rig) -> tuple[Truth, str]:
+        """One login: what it says, and what was seen."""
+        raise NotImplementedError
+
+    async def look(self, rig: Rig) -> Look:
+        """Try. The answer tells what was so when the login began."""
+        entered, paused_s = rig.clock.seconds(), rig.han.paused_s
+        await rig.han.pause()
+        begun = rig.clock.seconds()
+        truth, seen = await self.attempt(rig)
+        blind = entered if rig.han.paused_s > paused_s else None
+        return Look(truth, seen, again(rig), since=begun, blind_since=blind)
 
 
 @dataclass(frozen=True)
@@ -214,11 +249,19 @@ class LogHas(Asked):
     user: str | None
 
     def sentence(self) -> str:
+        if self.event is None and self.text is None:
+            count = self.count.of("entry", "entries")
+            return f"the home interface shows {count} in the consumer's log, each with words and none of the future"
         what = self.event or f"with the text {self.text!r}"
         return f"the home interface shows {self.count.of('entry', 'entries')} {what} in the consumer's log"
 
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool | None, str]:
         entries = await client.log()
+        if self.event is None and self.text is None:
+            now = (await client.device()).time or rig.clock.now()
+            for one in entries:
+                if not one.text.strip() or one.at > now + _TOLD:
+                    return False, f"entry of {one.at.isoformat()}: {one.text[:60]!r}; now it is {now.isoformat()}"
         found = [one for one in entries if self._meant(rig, one)]
         first = f", first of {found[0].at.isoformat()}: {found[0].text[:60]}" if found else ""
         seen = f"{len(found)} of {len(entries)} entries{first}"
@@ -260,7 +303,9 @@ class Device(Asked):
         return f"the gateway tells of itself: {told}"
 
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool, str]:
+        asked = rig.clock.now()
         info = await client.device()
+        answered = rig.clock.now()
         parts = "; ".join(f"{one.name} {one.version}" for one in info.components)
         seen = (
             f"number {info.id or 'not told'}, firmware {info.firmware}, components {parts or 'none'}, time {info.time}"
@@ -272,7 +317,7 @@ class Device(Asked):
         if "clock_within" in self.wanted:
             if info.time is None:
                 return False, f"{seen}: it tells no time"
-            off_s = abs((info.time - rig.clock.now()).total_seconds())
+            off_s = max((asked - info.time).total_seconds(), (info.time - answered).total_seconds(), 0.0)
             if off_s > self.wanted["clock_within"].total_seconds() + 1:  # the time is told in whole seconds
                 return False, f"{seen}, off by {off_s:g} s"
         return bool(info.firmware), seen
@@ -305,7 +350,7 @@ class Consistent(Asked):
 
 
 @dataclass(frozen=True)
-class Locked(Asked):
+class Locked(Tried):
     """Nobody gets in for a while, with the right password neither."""
 
     locked: bool
@@ -314,25 +359,25 @@ class Locked(Asked):
     def sentence(self) -> str:
         return "the gateway has locked consumers out" if self.locked else "the gateway lets consumers in"
 
-    async def look(self, rig: Rig) -> Look:
-        client = await rig.han.fresh(self.login(rig))
+    async def attempt(self, rig: Rig) -> tuple[Truth, str]:
         try:
-            await rig.han.pause()
-            await client.login()
+            client = await rig.han.fresh(self.login(rig))
+            try:
+                await client.login()
+            finally:
+                await _leave(client)
         except LoginLocked as error:
             rest = "" if error.remaining_s is None else f", {error.remaining_s} s left"
-            return Look(Truth.YES if self.locked else Truth.NO, f"locked{rest}", again(rig))
+            return Truth.YES if self.locked else Truth.NO, f"locked{rest}"
         except LoginRefused as error:
-            return Look(Truth.YES if self.locked else Truth.NO, f"refused: {error}", again(rig))
+            return Truth.YES if self.locked else Truth.NO, f"refused: {error}"
         except HanError as error:
-            return Look(Truth.NO, str(error), again(rig))
-        finally:
-            await _leave(client)
-        return Look(Truth.NO if self.locked else Truth.YES, "a login with the right password was taken", again(rig))
+            return Truth.NO, str(error)
+        return Truth.NO if self.locked else Truth.YES, "a login with the right password was taken"
 
 
 @dataclass(frozen=True)
-class Reachable(Asked):
+class Reachable(Tried):
     """Whether anybody answers at all."""
 
     reachable: bool
@@ -341,7 +386,7 @@ class Reachable(Asked):
     def sentence(self) -> str:
         return f"the home interface {'answers' if self.reachable else 'gives no access'}"
 
-    async def look(self, rig: Rig) -> Look:
+    async def attempt(self, rig: Rig) -> tuple[Truth, str]:
         try:
             client = await rig.han.fresh(rig.han.login_of(self.user), may_be_gone=True)
             try:
@@ -349,10 +394,10 @@ class Reachable(Asked):
             finally:
                 await _leave(client)
         except (HanUnreachable, LoginRefused) as error:
-            return Look(Truth.NO if self.reachable else Truth.YES, str(error), again(rig))
+            return Truth.NO if self.reachable else Truth.YES, str(error)
         except HanError as error:
-            return Look(Truth.NO, str(error), again(rig))
-        return Look(Truth.YES if self.reachable else Truth.NO, "a login was taken", again(rig))
+            return Truth.NO, str(error)
+        return Truth.YES if self.reachable else Truth.NO, "a login was taken"
 
 
 async def _leave(client: HanClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from bench.expect import Lapse, Look, Measurement, Truth
 from bench.patterns import WrittenPattern, pattern_of
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from devices.gateway_types.model import GatewayType, PatternSpec, Signal
 
 
+LED_EVENTS = frozenset({"led", "power", "note"})
+"""Sources of the events that can change what LEDs are said to show."""
 LIMITED_FACTOR = 1.5
 """A blink that goes on for ever is believed once it has lasted so many times as long as any limited one."""
 
@@ -30,6 +32,7 @@ class LinesShow:
     patterns: tuple[tuple[str, WrittenPattern], ...]
     phase: str | None = None
     settle_s: float = 12.0
+    depends_on: ClassVar[frozenset[str]] = LED_EVENTS
 
     def sentence(self) -> str:
         lines = " and ".join(f"{line} is {pattern}" for line, pattern in self.patterns)
@@ -156,6 +159,7 @@ class MeaningShown:
 
     meaning: str
     settle_s: float = 12.0
+    depends_on: ClassVar[frozenset[str]] = LED_EVENTS
 
     def sentence(self) -> str:
         return f"the LEDs show {self.meaning!r}"
@@ -176,6 +180,7 @@ class AlarmShown:
     """The LEDs show any pattern that the manual calls an alarm."""
 
     settle_s: float = 12.0
+    depends_on: ClassVar[frozenset[str]] = LED_EVENTS
 
     def sentence(self) -> str:
         return "the LEDs show an alarm"

@@ -12,8 +12,7 @@ import random
 import re
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -26,6 +25,7 @@ from devices.clock import Clock
 from devices.errors import UsageError
 from devices.han.content import RawAnswer
 from devices.han.errors import CertificateChanged, HanError, HanUnreachable, LoginRefused, NotUnderstood
+from devices.han.login import Exchange, Login, Settings
 from devices.protocols import libssl
 from devices.protocols.http_digest import MD5, SHA_256, Credentials, ha1, response
 
@@ -34,77 +34,8 @@ SUITES: Final = (
 )
 """Those that the transparency software offers (han 1)."""
 CURVES: Final = ("P-256", "P-384", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
-CONNECT_S: Final = 10.0
-ANSWER_S: Final = 60.0
-"""A meter is read for some answers, which takes a PPC up to 60 s (han 2.1)."""
 LARGEST_BODY: Final = 64_000_000
 _PIECE: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
-    """A user's certificate and private key in PEM files, `key` None: both in one; `password` of the key."""
-
-    certificate: Path
-    key: Path | None = None
-    password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who asks: user name and password, or a certificate.
-
-    Attributes:
-        user: name for the digest; with a certificate: how the bench calls him.
-        password: its password; None: there is none.
-        certificate: client certificate, None: none is shown.
-    """
-
-    user: str
-    password: str | None = field(default=None, repr=False)
-    certificate: ClientCertificate | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and its answer, for the evidence; never a password.
-
-    Attributes:
-        user, method, target: of the request; `form` is what it carried.
-        status: of the answer, 0: none came.
-        octets: of the answer's body.
-        began, ended: bench seconds.
-        problem: why no answer came, else empty.
-    """
-
-    user: str
-    method: str
-    target: str
-    status: int
-    octets: int
-    began: float
-    ended: float
-    problem: str = ""
-    form: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a gateway is reached.
-
-    Attributes:
-        host, port: where.
-        fingerprint: SHA-256 of its certificate in DER, hex; None: trusted on first use.
-        connect_s, answer_s: longest waits.
-        server_name: host header where it differs from `host` (CASA takes its own names only, han 4.1).
-    """
-
-    host: str
-    port: int = 443
-    fingerprint: str | None = None
-    connect_s: float = CONNECT_S
-    answer_s: float = ANSWER_S
-    server_name: str | None = None
 
 
 _NUMBER: Final = re.compile(r"E[A-Z]{3}\d{10}\b", re.IGNORECASE)
@@ -138,7 +69,6 @@ class HanLink:
         self.login = login
         self.certificate = b""
         self.cookies: dict[str, str] = {}
-        self.algorithms: tuple[str, ...] = (MD5, SHA_256)
         self._clock = clock
         self._rng: random.Random = rng or random.SystemRandom()
         self._on_exchange = on_exchange or (lambda _: None)

@@ -12,7 +12,8 @@ from devices.han.casa import CasaClient
 from devices.han.client import HanClient
 from devices.han.conexa import ConexaClient
 from devices.han.errors import HanError
-from devices.han.link import Exchange, HanLink, Login, Settings
+from devices.han.link import HanLink
+from devices.han.login import Exchange, Login, Settings
 from devices.han.ppc import PpcClient
 
 CLIENTS: Final[dict[str, Callable[[HanLink], HanClient]]] = {

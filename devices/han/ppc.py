@@ -1,6 +1,7 @@
 """Client of the PPC's consumer interface, by the pages that people see and by its signed exports (han 2, 6).
 
-A PPC is easily asked too much: a cycle is one login, and `gentle` keeps a quarter of an hour between two (han 2.1).
+A PPC is easily asked too much: a cycle is one login, and whoever uses this leaves a quarter of an hour between two
+(han 2.1).
 """
 
 from __future__ import annotations
@@ -36,12 +37,9 @@ if TYPE_CHECKING:
     from devices.han.client import HanClient
 
 PATH: Final = "/cgi-bin/hanservice.cgi"
-GENTLE_S: Final = 900.0
-"""Seconds between two cycles that a PPC bears safely (han 2.1)."""
 RASTER_S: Final = 900
 """Period of a contract that tells none."""
 MOST_PAGES: Final = 2000
-LONGEST_LOG: Final = timedelta(days=36_500)
 _DAY: Final = timedelta(days=1)
 _HOUR: Final = timedelta(hours=1)
 _TAF: Final = re.compile(r"TAF[- ]?(\d+)\b\s*(.*)", re.IGNORECASE)

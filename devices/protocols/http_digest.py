@@ -16,6 +16,8 @@ SHA_256: Final = "SHA-256"
 _HASHES: Final = {MD5: hashlib.md5, SHA_256: hashlib.sha256}
 LONGEST_HEADER: Final = 4096
 """Characters of an Authorization header that are read at all."""
+LONGEST_CNONCE: Final = 64
+"""Characters of a client's nonce; curl sends 44, others less."""
 _PARAMETER: Final = re.compile(r'\s*([A-Za-z0-9_-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))\s*(?:,|$)')
 _ESCAPED: Final = re.compile(r"\\(.)")
 _COUNT: Final = re.compile(r"[0-9a-fA-F]{8}")
@@ -89,6 +91,8 @@ def parse_authorization(header: str) -> Credentials:
         raise DigestError("another qop than auth", header.find("qop"))
     if qop and (not _COUNT.fullmatch(given.get("nc", "")) or "cnonce" not in given):
         raise DigestError("nc is not eight hexadecimal digits, or there is no cnonce", header.find("nc"))
+    if qop and len(given["cnonce"]) > LONGEST_CNONCE:
+        raise DigestError(f"cnonce is longer than {LONGEST_CNONCE} characters", header.find("cnonce"))
     return Credentials(
         given["username"],
         given["realm"],

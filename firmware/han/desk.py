@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -93,6 +94,7 @@ class HanDesk:
         self._time = time
         authentication.on_failed = self._failed
         authentication.on_locked = self._locked
+        authentication.on_certificate_refused = self._certificate_refused
 
     # --- time and state
 
@@ -168,8 +170,21 @@ class HanDesk:
         self._control.event(name, consumer=consumer, **parameters)
 
     async def order_selftest(self, user: HanUser) -> Order:
-        """Order a self-test. PPC restarts by it, the others have its result in the log when this returns."""
-        return await self.selftest.order(user.role)
+        """Order a self-test. PPC restarts by it, the others have its result in the log when this returns.
+
+        It goes on when whoever ordered it leaves before that.
+        """
+        done: asyncio.Future[Order] = asyncio.get_running_loop().create_future()
+
+        async def carry_out() -> None:
+            try:
+                done.set_result(await self.selftest.order(user.role))
+            except BaseException:
+                done.cancel()
+                raise
+
+        self.spawn(carry_out())
+        return await asyncio.shield(done)
 
     def _failed(self, user: HanUser | None, login: str, count: int) -> None:
         """Which message a product has for it differs; it goes to the log of the user whose name was given."""
@@ -183,3 +198,12 @@ class HanDesk:
         for name in ("login_locked", "login_attempts_failed"):
             if name in self.product.data.events:
                 self.event(name, consumer="" if user is None else user.id, count=count, user=login[:64])
+
+    def _certificate_refused(self, user: HanUser, reason: str) -> None:
+        consumer = user.id if user.role == "consumer" else ""
+        if "certificate_login_refused" in self.product.data.events:
+            self.event("certificate_login_refused", consumer=consumer, user=user.id, error=reason, outcome="failure")
+        elif consumer:
+            self.event("consumer_logged_in", consumer=consumer, user=user.login, errors=reason, outcome="failure")
+        else:
+            self.event("technician_logged_in", profile=user.id, outcome="failure")

@@ -1,7 +1,8 @@
 """The TLS server of the home interface: an aiohttp application behind bounds on everything (han 1).
 
-Connections wait for the handshake, the head of a request, its body and the reading of the answer only so long; of
-half-open ones the oldest goes when there are too many, so that slow or silent clients cannot keep others out.
+Connections wait for the handshake, the head of a request, its body and the reading of the answer only so long. When
+there are too many, the oldest half-open one goes, or the one whose request has been unfinished longest, so that slow
+or silent clients cannot keep others out.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from devices.clock import Clock
 from devices.errors import BenchError
+from devices.protocols import libssl
 from firmware.han.certificate import HanCertificate
 
 SUITES: Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384"
 )
 """What the gateways take (han 1)."""
+GROUPS: Final = ("brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "P-256", "P-384")
+"""Curves for the key exchange (han 1), the first that the client has is taken; where `libssl` cannot be reached they
+are those of OpenSSL."""
 _NO_CHECK_TIME: Final = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: whether a certificate has run out is judged by the gateway's own clock."""
 MOST_BODY: Final = 65_536
@@ -47,7 +52,8 @@ class Bounds:
     Attributes:
         handshake_s: for the TLS handshake.
         head_s: from the first octet of a request to the end of its head.
-        request_s: for its body and the answer.
+        body_s: from there to the end of its body.
+        request_s: for body and answer.
         drain_s: for the reading of an answer.
         idle_s: between two requests.
         line: octets of the request line and of each header.
@@ -57,6 +63,7 @@ class Bounds:
 
     handshake_s: float = 10.0
     head_s: float = 10.0
+    body_s: float = 10.0
     request_s: float = 120.0
     drain_s: float = 30.0
     idle_s: float = 60.0
@@ -80,6 +87,19 @@ def target_of(request: web.Request) -> str:
     return request.raw_path
 
 
+def from_elsewhere(request: web.Request) -> bool:
+    """Whether a browser sends this for a page of another host (W3C Fetch Metadata; RFC 6454); programs tell neither.
+
+    A page that sends no Referer has the origin ``null``, also at its own host.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site not in (None, "same-origin", "none"):
+        return True
+    if origin is None or (origin == "null" and site is not None):
+        return False
+    return origin.lower() != f"https://{request.host}".lower()
+
+
 class HanServer:
     """The server.
 
@@ -88,7 +108,7 @@ class HanServer:
         application: what is served.
         certificate: the server's.
         clients: gives the certificates that clients may have, DER.
-        curve: the only one for the key exchange, None: whatever OpenSSL and the client agree on.
+        curve: the only one for the key exchange, None: `GROUPS`.
         bounds: of everything.
         crashed: told when a handler fails.
         date: gives the value of the header Date.
@@ -217,11 +237,13 @@ class HanServer:
         guard.connection_made(secured)
 
     def _drop_idle(self) -> bool:
-        """Of connections without a request the one that has waited longest goes."""
+        """Of connections without a whole request the one that has waited longest goes."""
         idle = [one for one in self._guards.values() if not one.busy]
         if not idle:
             return False
-        min(idle, key=lambda one: one.since_s).abort()
+        oldest = min(idle, key=lambda one: one.since_s)
+        oldest.gone()  # its place is free at once
+        oldest.abort()
         return True
 
     def _trust(self) -> None:
@@ -247,7 +269,10 @@ class HanServer:
         request[_CERTIFICATE] = None if tls is None else tls.getpeercert(True)
         try:
             async with asyncio.timeout(self._bounds.request_s):
-                await _take_body(request)
+                async with asyncio.timeout(self._bounds.body_s):
+                    await _take_body(request)
+                if guard is not None:
+                    guard.whole()
                 return await handler(request)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
@@ -313,12 +338,13 @@ class _Guard(asyncio.Protocol):
     """Hands a connection on to the application and watches how long its requests take.
 
     Attributes:
-        busy: whether a request is being answered.
+        busy: whether a request is there as a whole and is being answered.
         since_s: when it last changed.
     """
 
     def __init__(self, clock: Clock, bounds: Bounds, handler: asyncio.Protocol) -> None:
         self.busy = False
+        self._begun = False
         self.since_s = clock.seconds()
         self.gone: Callable[[], object] = lambda: None
         self._clock = clock
@@ -335,7 +361,7 @@ class _Guard(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if not self.busy and self._timer is None:
+        if not self._begun and self._timer is None:
             self._wait(self._bounds.head_s)
         self._inner.data_received(data)
 
@@ -356,12 +382,16 @@ class _Guard(asyncio.Protocol):
 
     def begin(self) -> None:
         """The head of a request is there."""
-        self.busy, self.since_s = True, self._clock.seconds()
+        self._begun, self.since_s = True, self._clock.seconds()
         self._stop()
+
+    def whole(self) -> None:
+        """Its body as well."""
+        self.busy = True
 
     def end(self) -> None:
         """The answer is made, and has to be read now."""
-        self.busy, self.since_s = False, self._clock.seconds()
+        self.busy, self._begun, self.since_s = False, False, self._clock.seconds()
         self._stop()
         if self._transport is not None:
             self._drain = self._clock.call_later(self._bounds.drain_s, self._read)
@@ -404,6 +434,9 @@ def _context(certificate: HanCertificate, curve: str | None) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     if curve is not None:
         context.set_ecdh_curve(curve)
+    elif libssl.available():
+        with contextlib.suppress(libssl.LibsslError):  # one that this OpenSSL does not know
+            libssl.set_groups(context, GROUPS)
     with tempfile.TemporaryDirectory(prefix="smgw-han-") as folder:  # the ssl module reads keys from files only
         file = Path(folder, "key.pem")
         file.touch(0o600)

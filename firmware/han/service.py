@@ -161,6 +161,7 @@ class HanService:
             bounds=Bounds(
                 handshake_s=options.han_handshake_s,
                 head_s=options.han_head_s,
+                body_s=options.han_body_s,
                 request_s=options.han_request_s,
                 idle_s=options.han_keep_alive_s,
                 half_open=options.han_half_open,

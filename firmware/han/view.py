@@ -25,8 +25,8 @@ _STATES: Final[dict[State, ContractState]] = {State.READY: "ready", State.RUNNIN
 _PIECE_S: Final = 16 * 86_400
 """Span of readings that is fetched from the memory at once."""
 _FOR_EVER: Final = 1 << 62
-_LATEST: Final = 96
-"""Instants back from the latest one among which the current values of a meter are looked for."""
+_ALL: Final = ""
+"""Stands for all registers of a meter, in place of an OBIS code."""
 MOST_PERIODS: Final = 5000
 """Billing periods of one contract."""
 
@@ -69,8 +69,9 @@ class BillingSpan:
 class ConsumerView:
     """The gateway as one consumer may see it.
 
-    A consumer sees all registers of meters whose profile names him, and of other meters those that his contracts
-    evaluate, within their validity; so a login may see one direction only (han 1).
+    A consumer sees all registers of meters whose profile names him, from when it does, and of any meter those that his
+    contracts evaluate, within their validity; so a login may see one direction only (han 1), and a new tenant nothing
+    of the time of the old one.
 
     Args:
         user: the consumer.
@@ -98,15 +99,16 @@ class ConsumerView:
 
     def registers(self, meter: str) -> frozenset[str] | None:
         """OBIS codes that he may see of a meter, None: all of them; empty for a meter that is not his."""
-        return None if self._owns(meter) else frozenset(self._spans(meter))
-
-    def _owns(self, meter: str) -> bool:
-        profiles = (one for one in self._store.profiles.values() if isinstance(one, SensorProfile))
-        return any(one.meter == meter and one.consumer == self.user.id for one in profiles)
+        spans = self._spans(meter)
+        return None if _ALL in spans else frozenset(spans)
 
     def _spans(self, meter: str) -> dict[str, list[tuple[int, int]]]:
-        """First and last instant at which his contracts take a register of a meter, by OBIS code."""
+        """First and last instant at which he may see a register of a meter, by OBIS code and by `_ALL`."""
         found: dict[str, list[tuple[int, int]]] = {}
+        for name, profile in self._store.profiles.items():
+            if isinstance(profile, SensorProfile) and (profile.meter, profile.consumer) == (meter, self.user.id):
+                since_s = self._store.since_s(name)
+                found.setdefault(_ALL, []).append((-_FOR_EVER if since_s is None else since_s, _FOR_EVER))
         for one in self._own_profiles():
             end_s = one.evaluation.end_s
             span = (one.evaluation.begin_s, _FOR_EVER if end_s is None else end_s)
@@ -119,23 +121,30 @@ class ConsumerView:
 
     def latest(self, meter: str) -> Reading | None:
         """The newest reading of a meter that has values, with the registers that he may see; None without one."""
-        sql = "SELECT grid_s FROM reading WHERE meter = ? ORDER BY grid_s DESC LIMIT ?"
-        for (grid_s,) in self._memory.query(sql, (meter, _LATEST)):
-            found = next(self.originals(meter, grid_s, grid_s), None)
-            if found is not None and found.entries:
-                return found
-        return None
+        # The key of both tables begins with the instant: so gaps are passed over one look-up each.
+        sql = (
+            "SELECT grid_s FROM reading WHERE meter = ?1 AND grid_s BETWEEN ?2 AND ?3 AND EXISTS (SELECT 1 FROM entry "
+            "WHERE entry.grid_s = reading.grid_s AND entry.meter = ?1 AND (?4 = '' OR entry.obis = ?4)) "
+            "ORDER BY grid_s DESC LIMIT 1"
+        )
+        newest_s: int | None = None
+        spans = [(last_s, first_s, obis) for obis, each in self._spans(meter).items() for first_s, last_s in each]
+        for last_s, first_s, obis in sorted(spans, reverse=True):
+            begin_s = first_s if newest_s is None else max(first_s, newest_s + 1)
+            if begin_s <= last_s:
+                for (grid_s,) in self._memory.query(sql, (meter, begin_s, last_s, obis)):
+                    newest_s = int(grid_s)
+        return None if newest_s is None else next(self.originals(meter, newest_s, newest_s), None)
 
     def originals(self, meter: str, begin_s: int, end_s: int) -> Iterator[Reading]:
         """Readings of a meter with the registers that he may see, both bounds included, the oldest first.
 
-        Fetched piece by piece. Gaps are readings without entries.
+        Fetched piece by piece. Gaps are readings without entries. Instants of which he may see nothing are left out.
         """
-        spans = None if self._owns(meter) else self._spans(meter)
-        if spans is not None:
-            every = [span for one in spans.values() for span in one]
-            begin_s = max([begin_s, min((first for first, _ in every), default=_FOR_EVER)])
-            end_s = min([end_s, max((last for _, last in every), default=-_FOR_EVER)])
+        spans = self._spans(meter)
+        every = [span for one in spans.values() for span in one]
+        begin_s = max(begin_s, min((first for first, _ in every), default=_FOR_EVER))
+        end_s = min(end_s, max((last for _, last in every), default=-_FOR_EVER))
         # The key of the table begins with the instant: so both rows are found without going through all of them.
         sql = "SELECT grid_s FROM reading WHERE meter = ? AND grid_s BETWEEN ? AND ? ORDER BY grid_s {} LIMIT 1"
         bounds = (meter, begin_s, end_s)
@@ -146,8 +155,39 @@ class ConsumerView:
         while since_s < until_s:
             piece_s = min(until_s, since_s + _PIECE_S)
             for one in values.read(self._memory, meter, since_s, piece_s):
-                yield one if spans is None or one.gap else _within(one, spans)
+                seen = _within(one, spans)
+                if seen is not None:
+                    yield seen
             since_s = piece_s
+
+    def newest_originals(
+        self, contract_id: str, begin_s: int, end_s: int, first: int, count: int
+    ) -> list[tuple[str, Reading]]:
+        """OBIS code and reading for each register of one of his contracts, both bounds included, the newest first.
+
+        Only the `count` ones behind the first `first` are fetched; instants before the contract or after it are none.
+        """
+        found = self.contract(contract_id)
+        if found is None:
+            return []
+        terms = found.contract
+        begin_s, end_s = max(begin_s, terms.begin_s), end_s if terms.end_s is None else min(end_s, terms.end_s)
+        wanted = ", ".join(f"({place}, ?)" for place in range(len(terms.registers)))
+        sql = (
+            f"WITH wanted(place, meter) AS (VALUES {wanted}) SELECT grid_s, place FROM reading CROSS JOIN wanted "
+            "ON wanted.meter = reading.meter WHERE grid_s BETWEEN ? AND ? ORDER BY grid_s DESC, place LIMIT ? OFFSET ?"
+        )
+        meters = tuple(meter for meter, _ in terms.registers)
+        rows = self._memory.query(sql, (*meters, begin_s, end_s, count, first))
+        if not rows:
+            return []
+        readings = {
+            (meter, one.grid_s): one
+            for meter in dict.fromkeys(meters)
+            for one in self.originals(meter, rows[-1][0], rows[0][0])
+        }
+        chosen = ((terms.registers[place], grid_s) for grid_s, place in rows)
+        return [(code, readings[meter, at_s]) for (meter, code), at_s in chosen if (meter, at_s) in readings]
 
     # --- contracts
 
@@ -179,6 +219,12 @@ class ConsumerView:
         for one in derived.read(self._memory, contract_id, begin_s, end_s):
             if kinds is None or one.derived.kind in kinds:
                 yield one
+
+    def newest_derived(self, contract_id: str, begin_s: int, end_s: int, first: int, count: int) -> list[DerivedEntry]:
+        """The same, the newest first; only the `count` ones behind the first `first` are fetched."""
+        if self.contract(contract_id) is None:
+            return []
+        return derived.newest(self._memory, contract_id, begin_s, end_s, first, count)
 
     def sent(self, contract_id: str) -> tuple[tuple[int, int], ...]:
         """First and last instant of each delivery of one of his contracts that has reached a market participant."""
@@ -239,8 +285,12 @@ def _us(at_s: int | None) -> int | None:
     return None if at_s is None else at_s * 1_000_000
 
 
-def _within(reading: Reading, spans: Mapping[str, Sequence[tuple[int, int]]]) -> Reading:
-    """The reading with the registers of which one of the spans has its instant."""
+def _within(reading: Reading, spans: Mapping[str, Sequence[tuple[int, int]]]) -> Reading | None:
+    """The reading with the registers of which one of the spans has its instant; None when there is no such register."""
     at_s = reading.grid_s
     seen = {obis for obis, each in spans.items() if any(first <= at_s <= last for first, last in each)}
+    if not seen:
+        return None
+    if _ALL in seen or reading.gap:
+        return reading
     return replace(reading, entries=tuple(entry for entry in reading.entries if entry.obis in seen))

@@ -95,6 +95,17 @@ def read(
     return [_entry(row) for row in memory.query(sql, bounds)]
 
 
+def newest(
+    memory: NonVolatileMemory, profile: str, since_s: int, until_s: int, first: int, count: int
+) -> list[DerivedEntry]:
+    """`count` entries of a profile behind the `first` newest ones, the newest first, both bounds included."""
+    sql = (
+        f"SELECT {_COLUMNS} FROM derived WHERE profile = ? AND at_s BETWEEN ? AND ? "
+        "ORDER BY at_s DESC, position DESC LIMIT ? OFFSET ?"
+    )
+    return [_entry(row) for row in memory.query(sql, (profile, since_s, until_s, count, first))]
+
+
 def broken(memory: NonVolatileMemory, limit: int) -> list[tuple[str, int]]:
     """Profile and instant of those among the `limit` latest entries whose content does not fit its digest."""
     found = []

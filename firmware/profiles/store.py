@@ -10,6 +10,7 @@ from devices.errors import UsageError
 from firmware.config import MeterProfile
 from firmware.metering.contracts import contract_deletion, contract_of, contract_statement
 from firmware.metering.tariffs.profile import EvaluationProfile
+from firmware.metering.values import last_grid
 from firmware.profiles import tell
 from firmware.profiles.changes import Change
 from firmware.profiles.findings import FORM_WRONG, REJECTED, Answer, Finding, refused
@@ -161,6 +162,14 @@ class ProfileStore:
             paired=bool(meter) and self.paired(meter),
         )
 
+    def since_s(self, name: str) -> int | None:
+        """From when the consumer of a meter profile has the meter, seconds since 1970; None: from the begin.
+
+        A meter of the configuration has its consumer from the begin, an installed one from its installation, and a new
+        consumer from the change. Raises KeyError for an unknown id.
+        """
+        return self._entries[name].since_s
+
     def read(self, name: str | None = None) -> Answer:
         """A profile with its state and without its secrets, or the list of all; 404 when there is none."""
         if name is None:
@@ -207,7 +216,12 @@ class ProfileStore:
         with self._writer.together():
             self._writer.put([self._entries.pop(one.id).deletion for one in gone])
             made = [
-                Entry(number, one, was_active=isinstance(one, SensorProfile) and one.active)
+                Entry(
+                    number,
+                    one,
+                    was_active=isinstance(one, SensorProfile) and one.active,
+                    since_s=self._from_now(one.meter) if isinstance(one, SensorProfile) else None,
+                )
                 for number, one in enumerate(new, self._next)
             ]
             self._put(made)
@@ -304,7 +318,16 @@ class ProfileStore:
     def _changed(self, before: Entry, new: Profile) -> Entry:
         number = before.number or self._next
         was_active = before.was_active or (isinstance(new, SensorProfile) and new.active)
-        return replace(before, number=number, profile=new, changed=True, was_active=was_active)
+        old, since_s = before.profile, before.since_s
+        if isinstance(new, SensorProfile) and isinstance(old, SensorProfile):
+            moved = (new.meter, new.consumer) != (old.meter, old.consumer)
+            since_s = self._from_now(new.meter) if moved else since_s
+        return replace(before, number=number, profile=new, changed=True, was_active=was_active, since_s=since_s)
+
+    def _from_now(self, meter: str) -> int:
+        """From when a new consumer has a meter: not before now, and behind all that is stored of it."""
+        last_s = last_grid(self._memory, meter)
+        return self._now_s() if last_s is None else max(self._now_s(), last_s + 1)
 
     def _put(self, made: Iterable[Entry]) -> None:
         statements: list[Statement] = []

@@ -25,6 +25,7 @@ class Entry:
         changed: it was changed since.
         was_active: a meter profile that was active once.
         archived: an evaluation profile that was deleted, but has values that are kept.
+        since_s: from when the consumer of a meter profile has the meter, seconds since 1970; None: from the begin.
     """
 
     number: int
@@ -32,11 +33,16 @@ class Entry:
     changed: bool = False
     was_active: bool = False
     archived: bool = False
+    since_s: int | None = None
 
     @property
     def statement(self) -> Statement:
         """The statement that stores it."""
-        noted = {"changed": self.changed, "was_active": self.was_active, "archived": self.archived}
+        noted: dict[str, bool | int] = {
+            "changed": self.changed, "was_active": self.was_active, "archived": self.archived,
+        }  # fmt: skip
+        if self.since_s is not None:
+            noted["since_s"] = self.since_s
         return setting_statement(_name(self.number), {"profile": plain_of(self.profile), **noted})
 
     @property
@@ -67,7 +73,8 @@ def entries(memory: NonVolatileMemory) -> tuple[list[Entry], list[str], int]:
 
 def _entry(number: int, stored: Any) -> Entry:
     flags = (bool(stored["changed"]), bool(stored["was_active"]), bool(stored["archived"]))
-    return Entry(number, profile_of(stored["profile"]), *flags)
+    since_s = stored.get("since_s")
+    return Entry(number, profile_of(stored["profile"]), *flags, None if since_s is None else int(since_s))
 
 
 def _name(number: int) -> str:

@@ -19,7 +19,7 @@ from bench.scenario.loader import load
 from bench.timeline import Timeline
 from devices.clock import Clock, run
 from devices.han.content import DeviceInfo
-from devices.han.link import Login, Settings
+from devices.han.login import Login, Settings
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
 QUARTER = timedelta(minutes=15)
@@ -57,7 +57,7 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def opened(clock: Clock, product: str, settings: Settings, login: Login, **more: Any) -> Any:
         return _Client(clock, login, found)
 
-    monkeypatch.setattr("bench.han_access.open_client", opened)
+    monkeypatch.setattr("devices.han.open.open_client", opened)
     return found
 
 

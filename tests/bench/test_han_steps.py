@@ -12,6 +12,8 @@ from bench.scenario.loader import load
 from devices.errors import UsageError
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
+SHOWN = {"ppc": "/cgi-bin/hanservice.cgi", "conexa": "/smgw/m2m", "casa": "/json/metering/origin/"}
+"""Path that answers a consumer who says who he is."""
 HEAD = """
 id: T-1
 title: A trial
@@ -40,7 +42,7 @@ def run(scenario: Path, product: str, out: Path) -> dict[str, object]:
 
 def trial(folder: Path, product: str, step: str) -> Path:
     file = folder / "trial.yaml"
-    file.write_text(HEAD.format(product=product, step=step))
+    file.write_text(HEAD.format(product=product, step=step.replace("%s", SHOWN[product])))
     return file
 
 
@@ -58,6 +60,10 @@ def trial(folder: Path, product: str, step: str) -> Path:
         ("{contracts: 2, as: berta}", "fail"),
         ("{sees: [house], as: otto}", "fail"),
         ("{log: {text: no gateway would say this}, as: berta}", "fail"),
+        ("{log: {count: at least 1}, as: berta}", "pass"),
+        ("{log: {count: none}, as: berta}", "fail"),
+        ("{get: /no/such/path, status: 4xx, as: berta}", "pass"),
+        ("{get: %s, status: 4xx, as: berta}", "fail"),
         ("{locked: true, as: berta}", "fail"),
         ("{certificate: changed, as: berta}", "fail"),
         ("{selftest: order, accepted: false, as: berta}", "fail"),
@@ -78,6 +84,9 @@ def test_what_is_so_passes_and_what_is_not_fails(tmp_path: Path, product: str, s
         ("{login: berta, logout: berta}", "exactly one"),
         ("{list: house}", "'day'"),
         ("{log: {has: no_such_event}}", "no_such_event"),
+        ("{log: {}}", "'count' of all entries"),
+        ("{log: {has: selftest_passed, text: words}}", "either 'has: EVENT' or 'text: WORDS'"),
+        ("{get: /json, status: 3xx}", "'4xx'"),
         ("{values: house, equals: 5 kWh}", "'register'"),
     ],
 )
@@ -96,3 +105,22 @@ def test_the_same_seed_gives_the_same_exchanges(tmp_path: Path, product: str) ->
         timelines.append(next((tmp_path / name / "cases").glob("*/timeline.jsonl")).read_bytes())
     assert timelines[0] == timelines[1]
     assert b'"han"' in timelines[0]
+
+
+@pytest.mark.parametrize("product", ["ppc", "conexa", "casa"])
+def test_nothing_is_sent_to_a_gateway_with_another_certificate(tmp_path: Path, product: str) -> None:
+    """Neither password nor request, from the change to the step that takes the new one for known."""
+    assert run(HOME / "certificate_change.yaml", product, tmp_path / "run")["verdict"] == "pass"
+    lines = next((tmp_path / "run" / "cases").glob("*/timeline.jsonl")).read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    steps = json.loads(next((tmp_path / "run" / "cases").glob("*/verdict.json")).read_text())["steps"]
+    refused = next(one for one in steps if "it must be refused" in one["sentence"])
+    assert "another certificate" in refused["seen"]
+    exchanges = [one for one in events if (one["source"], one["kind"]) == ("han", "exchange")]
+    before = [one["data"] for one in exchanges if one["t"] < refused["started"]]
+    behind = [one["data"] for one in exchanges if one["t"] >= refused["started"]]
+    assert all(one["status"] for one in before)
+    assert [one["status"] for one in behind[:2]] == [0, 0]  # the login, and the look at the certificate
+    assert all("another certificate" in one["problem"] for one in behind[:2])
+    assert all(one["status"] for one in behind[2:])
+    assert behind[2:]

@@ -19,7 +19,8 @@ from devices.clock import Clock
 from devices.han.casa import CasaClient
 from devices.han.content import HanContract, RawAnswer
 from devices.han.errors import LoginRefused
-from devices.han.link import HanLink, Login, Settings
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
 
 
 class _Rig:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
+
+from bench.pytest_plugin import sample
 
 GOOD = """
 id: {ident}
@@ -108,3 +111,15 @@ def test_a_wrong_option_is_one_message(pytester: pytest.Pytester, options: tuple
     told = result.stderr.str()
     assert told.count(options[1]) == 1
     assert "Traceback" not in told
+
+
+def test_a_sample_has_every_device_and_values_from_all_over() -> None:
+    cases = [SimpleNamespace(gateway=gateway, n=n) for gateway in ("ppc", "conexa", "casa") for n in range(12)]
+    for most in (1, 2, 3, 6, 7, 36, 40):
+        found = sample(cases, most)  # type: ignore[type-var]
+        assert len(found) == min(most, 36)
+        assert len({one.gateway for one in found}) == min(3, most)
+        assert found == [one for one in cases if one in found]
+    three = [one.n for one in sample(cases, 3)]  # type: ignore[type-var]
+    assert len(set(three)) == 3
+    assert sample(cases, None) is cases  # type: ignore[type-var]

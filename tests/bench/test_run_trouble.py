@@ -72,10 +72,14 @@ def record(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "name"),
-    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
+    ("number", "code", "name", "jobs"),
+    [
+        (signal.SIGINT, 130, "Ctrl-C", 1),
+        (signal.SIGHUP, 129, "SIGHUP", 1),
+        (signal.SIGINT, 130, "Ctrl-C", 2),
+        (signal.SIGTERM, 143, "SIGTERM", 2),
+    ],
 )
-@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_signal_ends_a_run_in_good_order(
     tmp_path: Path, scenario: Path, number: signal.Signals, code: int, name: str, jobs: int
 ) -> None:

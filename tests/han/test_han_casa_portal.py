@@ -356,6 +356,20 @@ async def test_the_self_test_runs_once_in_24_hours(clock: Clock, gateway: Casa) 
         await page(answer)
 
 
+async def test_a_page_of_another_host_orders_no_self_test(gateway: Casa) -> None:
+    """Browsers add the digest of a user by themselves."""
+    async with gateway.client("alice") as client:
+        for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+            async with client.get("/json/conlogbook/0") as answer:
+                assert answer.status == 200
+            async with client.post("/selftest", data={}, headers=foreign) as answer:
+                assert answer.status == 403
+            assert not {15001, 15002} & {number for number, _ in await gateway.events()}
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": gateway.base}
+        async with client.post("/selftest", data={}, headers=own) as answer:
+            await page(answer)
+
+
 async def test_the_service_of_technicians_needs_their_certificate(gateway: Casa, tmp_path: Path) -> None:
     """[CASA] 5.1, 6.2: system log and basic settings; no password, no certificate of a consumer."""
     tess, alice = person("tess").pem(tmp_path, "tess"), person("alice").pem(tmp_path, "alice")

@@ -49,6 +49,7 @@ from firmware.han.conexa.times import understood
 from firmware.metering.status_word import StatusWord
 from firmware.metering.tariffs.entries import Derived, Kind
 from firmware.metering.tariffs.readings import Amount
+from firmware.selftest import LAST
 from firmware.storage.memory import NonVolatileMemory
 
 ROOT = "/smgw/m2m"
@@ -250,6 +251,37 @@ async def test_a_client_certificate_takes_the_place_of_the_password(conexa: Benc
     assert answer.status == 200
     answer = await conexa.ask("GET", ROOT, JSON, certificate=tmp_path / TECHNICIAN)
     assert answer.status == 401
+
+
+async def test_a_refused_certificate_is_in_the_log(conexa: Bench, tmp_path: Path) -> None:
+    (tmp_path / USER).write_bytes(client_certificate(USER)[1])
+    session, before = conexa.gateway._session, len(conexa.log())
+    assert session is not None
+    for _ in range(5):
+        assert (await conexa.call("smgw-info", Digest(password="falsch"))).status == 401
+    for _ in range(3):  # clients show it with each request
+        assert (await conexa.ask("GET", ROOT, JSON, certificate=tmp_path / USER)).status == 401
+    assert conexa.log()[before:].count("certificate_login_refused") == 1
+    conexa.clock.forward(301)
+    assert (await conexa.ask("GET", ROOT, JSON, certificate=tmp_path / USER)).status == 307
+    session.own.now = lambda: datetime(2027, 1, 2, tzinfo=UTC)  # type: ignore[method-assign]
+    assert (await conexa.ask("GET", ROOT, JSON, certificate=tmp_path / USER)).status == 401
+    assert conexa.log()[before:].count("certificate_login_refused") == 2
+
+
+FOREIGN_PAGE = (
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"},
+    {"Origin": "null"}, {"Origin": "https://evil.example", "Sec-Fetch-Site": "none"},
+)  # fmt: skip
+
+
+async def test_a_page_of_another_host_orders_no_self_test(conexa: Bench) -> None:
+    digest, body = Digest(), b'{"method":"self-test"}'
+    for foreign in FOREIGN_PAGE:
+        answer = await conexa.signed("POST", MINE, digest, JSON | foreign, body)
+        assert (answer.status, "another host" in answer.json["error"]) == (403, True), foreign
+    own = {"Sec-Fetch-Site": "same-origin", "Origin": f"https://127.0.0.1:{conexa.port}"}
+    assert (await conexa.signed("POST", MINE, digest, JSON | own, body)).status == 200
 
 
 def test_an_option_that_is_written_wrongly_is_refused_in_words() -> None:
@@ -682,6 +714,36 @@ async def test_a_self_test_locks_the_next_for_600_seconds(conexa: Bench) -> None
     assert (await conexa.call("self-test")).status == 403
     conexa.clock.forward(11)
     assert (await conexa.call("self-test")).status == 200
+
+
+async def test_a_self_test_goes_on_when_its_client_leaves(memory: NonVolatileMemory) -> None:
+    async with bench(memory, separation_wait_s=0.3) as conexa:
+        digest = Digest()
+        assert (await conexa.call("smgw-info", digest)).status == 200
+        session, before = conexa.gateway._session, len(conexa.log())
+        assert session is not None
+        begun = session.unit.memory.setting(LAST)
+        body = b'{"method":"self-test"}'
+        lines = [
+            f"POST {MINE} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}",
+            f"Authorization: {digest.header('POST', MINE)}", "", "",
+        ]  # fmt: skip
+        _, writer = await asyncio.open_connection("127.0.0.1", conexa.port, ssl=conexa.context())
+        writer.write("\r\n".join(lines).encode() + body)
+        for _ in range(400):
+            if session.unit.memory.setting(LAST) != begun:
+                break
+            await asyncio.sleep(0.005)
+        writer.transport.abort()
+        assert "selftest_passed" not in conexa.log()[before:]
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            if "selftest_passed" in conexa.log()[before:]:
+                break
+        await conexa.stored()
+        assert conexa.log()[before:].count("selftest_passed") == 1
+        assert session.selftest.result is not None
+        assert session.selftest.result["initiator"] == "consumer"
 
 
 async def test_the_socket_is_dead_while_networks_are_not_separated(conexa: Bench) -> None:

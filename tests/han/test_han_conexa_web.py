@@ -17,6 +17,7 @@ from han_conexa_rig import (
     Digest,
     bench,
     client_certificate,
+    container,
     stored_memory,
 )
 from lxml import html
@@ -173,6 +174,21 @@ async def test_a_self_test_of_a_program_locks_the_button_too(browser: Browser) -
     await browser.get("/")
     await browser.press("menu_selftest")
     assert "nicht gestartet" in browser.text("//p[@id='note']")
+
+
+async def test_a_right_that_was_taken_away_is_gone_from_a_session_too(browser: Browser) -> None:
+    await browser.get("/")
+    session = browser.conexa.gateway._session
+    assert session is not None
+    less = {"rights": ["consumer_log"]}
+    kept = [one for one in container()["profiles"] if one.get("user") == USER]
+    assert len(kept) == 2
+    assert session.profiles.change([one | less for one in kept]).good
+    await browser.press("menu_selftest")
+    assert browser.text("//p[@id='note']") == WORDS["de"]["not_allowed"]
+    await browser.conexa.stored()
+    assert browser.conexa.log().count("selftest_started") == 0
+    assert browser.conexa.log().count("consumer_logged_in") == 1
 
 
 async def test_a_form_without_its_token_does_nothing(browser: Browser) -> None:

@@ -51,6 +51,48 @@ def every_page(one: Browser, language: str = "") -> dict[str, str]:
 # --- answers
 
 
+async def test_a_page_of_another_host_orders_no_self_test(gateway: Ppc) -> None:
+    """A browser adds digest and cookie by itself, the token it does not know."""
+
+    def order(host: str, port: int) -> None:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            for logged_in in (True, False):  # without a session it is a login, whose token is not looked at
+                for body in ("action=selftest", f"action=selftest&tkn={'0' * 64}"):
+                    one = alice(host, port)
+                    if logged_in:
+                        one.login()
+                    answer = one.request("POST", body, headers=form | foreign)
+                    assert "Unerlaubter Zugriff" in answer.text, (foreign, body)
+        one = alice(host, port)
+        token = tokens(one.login().text)[0]
+        body = f"action=selftest&tkn={token}"
+        assert "Selbsttest OK" in one.request("POST", body, headers=form | {"Origin": "null"}).text
+
+    await gateway.outside(order)
+    numbers = [number for number, _ in await gateway.events("system")]
+    assert 10063 not in numbers
+    await gateway.clock.sleep(2)
+    await gateway.rack.ready()
+    await gateway.clock.sleep(5)
+    numbers = [number for number, _ in await gateway.events("system")]
+    assert numbers.count(10063) == 1
+
+
+async def test_a_refused_certificate_is_in_the_log(gateway: Ppc, tmp_path: Path) -> None:
+    pem = person("alice").pem(tmp_path)
+
+    def refused(host: str, port: int) -> None:
+        for _ in range(5):
+            Browser(host, port, "alice", "wrong").login()
+        for _ in range(3):
+            assert "Anmeldung fehlgeschlagen" in Browser(host, port, certificate=pem).login().text
+
+    before = await gateway.logins()
+    await gateway.outside(refused)
+    assert (await gateway.logins())[len(before) :] == ["failure"] * 6
+
+
 async def test_headers_are_those_of_the_sheet(gateway: Ppc) -> None:
     def look(host: str, port: int) -> None:
         one = alice(host, port)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from aiohttp import ClientSession, web
 
 from devices.clock import Clock
+from devices.protocols import libssl
 from firmware.config import Options
 from firmware.han.certificate import HanCertificate, make_han_certificate
 from firmware.han.server import MOST_BODY, Bounds, HanServer, certificate_of, new_application, target_of
 from firmware.storage.memory import NonVolatileMemory
 
-BOUNDS = Bounds(handshake_s=0.5, head_s=0.5, request_s=0.5, drain_s=0.2, half_open=8, connections=12)
+BOUNDS = Bounds(handshake_s=0.5, head_s=0.5, body_s=0.4, request_s=0.5, drain_s=0.2, half_open=8, connections=12)
 
 
 def certificate() -> HanCertificate:
@@ -210,6 +215,87 @@ async def test_many_idle_connections_keep_nobody_out(served: Served) -> None:
         assert answer.status == 200
     for _, writer in idle:
         writer.close()
+
+
+async def slow_body(served: Served) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await secured(served)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow")
+    return reader, writer
+
+
+async def test_many_slow_bodies_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are taken before anybody has logged in; here they would last for longer than the test."""
+    patient = replace(BOUNDS, body_s=60.0, request_s=60.0)
+    monkeypatch.setattr(sys.modules[__name__], "BOUNDS", patient)
+    served = Served()
+    await served.server.start("127.0.0.1", 0)
+    slow = [await slow_body(served) for _ in range(patient.connections + 8)]
+    await asyncio.sleep(0.05)
+    async with ClientSession() as session, session.get(url(served), ssl=trusting(served)) as answer:
+        assert answer.status == 200
+    gone = [await ended(reader) for reader, _ in slow[:8]]
+    assert all(gone), "the oldest go first"
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(slow[-1][0].read(1), 0.1)
+    for _, writer in slow:
+        writer.close()
+    await served.server.close()
+    assert served.crashes == []
+
+
+async def test_a_body_that_trickles_in_is_cut_off(served: Served) -> None:
+    reader, writer = await slow_body(served)
+    answer = await asyncio.wait_for(reader.read(1000), 5)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert await ended(reader)
+    writer.close()
+
+
+async def test_requests_that_are_being_answered_are_not_dropped_for_others(served: Served) -> None:
+    busy = []
+    for _ in range(BOUNDS.connections):
+        reader, writer = await secured(served)
+        writer.write(b"GET /sleeps HTTP/1.1\r\nHost: x\r\n\r\n")
+        busy.append((reader, writer))
+    await asyncio.sleep(0.05)
+    with pytest.raises((OSError, ssl.SSLError)):
+        await secured(served)
+    for reader, writer in busy:
+        assert (await asyncio.wait_for(reader.read(1000), 5)).startswith(b"HTTP/1.1 408")
+        writer.close()
+
+
+async def test_other_curves_than_those_of_the_sheet_are_not_taken(served: Served) -> None:
+    context = trusting(served)
+    libssl.set_groups(context, ["X25519"])
+    assert served.server.address is not None
+    with pytest.raises((OSError, ssl.SSLError)):
+        await asyncio.open_connection(*served.server.address, ssl=context)
+
+
+@pytest.mark.parametrize("curve", ["brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1", "prime256v1"])
+async def test_openssl_gets_the_curve_that_it_offers(served: Served, curve: str) -> None:
+    """The command of OpenSSL tells which one was taken; the other one is that of the certificate (RFC 8422, 5.1)."""
+    assert served.server.address is not None
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl command")
+    command = [
+        openssl, "s_client", "-connect", "{}:{}".format(*served.server.address), "-tls1_2", "-brief",
+        "-groups", curve if curve == "prime256v1" else f"{curve}:P-256",
+    ]  # fmt: skip
+    done = await asyncio.to_thread(subprocess.run, command, input=b"", capture_output=True, timeout=20, check=False)
+    told = done.stdout + done.stderr
+    assert f"{curve}".encode() in told, told.decode()
+
+
+async def test_without_libssl_the_curves_are_those_of_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libssl, "_library", lambda: None)
+    served = Served()
+    await served.server.start("127.0.0.1", 0)
+    _, writer = await secured(served)
+    writer.close()
+    await served.server.close()
 
 
 async def test_a_cut_ends_all_connections_and_the_address_is_free_again(served: Served) -> None:

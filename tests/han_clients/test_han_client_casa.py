@@ -20,7 +20,8 @@ from devices.han.errors import (
     LoginRefused,
     NotUnderstood,
 )
-from devices.han.link import ClientCertificate, HanLink, Login, Settings
+from devices.han.link import HanLink
+from devices.han.login import ClientCertificate, Login, Settings
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from han_stand_in import Digest, Headers, make_certificate, serving
 from devices.clock import Clock
 from devices.han.conexa import ConexaClient
 from devices.han.errors import LoginRefused, NotUnderstood, Refused
-from devices.han.link import HanLink, Login, Settings
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
 
 PATH = "/smgw/m2m/hks2-7f.sm/json"
 POINT = "01005e318027.taf7-1.sm"

@@ -11,7 +11,8 @@ from han_stand_in import Digest, Headers, make_certificate, serving
 
 from devices.clock import Clock
 from devices.han.errors import LoginLocked, NotUnderstood, SessionEnded
-from devices.han.link import HanLink, Login, Settings
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
 from devices.han.ppc import PpcClient
 from devices.han.ppc_pages import Page
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 
 import pytest
 from openssl_pki import Pki
@@ -10,9 +11,10 @@ from profile_parts import GAS, METER, OTHER_METER, Shelf, gas, meter, peer, pers
 
 from devices.clock import Clock
 from firmware.config import MeterProfile
+from firmware.metering import values
 from firmware.metering.contracts import contracts
 from firmware.profiles import Progress
-from firmware.storage.memory import NonVolatileMemory, Statement, plain_json
+from firmware.storage.memory import NonVolatileMemory, Statement, plain_json, setting_statement
 
 BEGIN_S = 1_769_900_400
 """Begin of the evaluation profiles of these tests."""
@@ -179,6 +181,49 @@ async def test_a_meter_that_is_added_again_takes_the_place_of_itself(clock: Cloc
     again = Shelf(clock, pki, shelf.memory, configured=CONFIGURED)
     held = again.store.profiles[f"meter-{METER}"]
     assert (held.key, len(again.store.profiles)) == (bytes(15) + b"\1", 2)  # type: ignore[union-attr]
+
+
+# --- from when a consumer has a meter
+
+
+async def test_a_new_consumer_has_a_meter_from_the_change_also_after_a_restart(clock: Clock, pki: Pki) -> None:
+    shelf = Shelf(clock, pki, configured=(MeterProfile(OTHER_METER),), consumers=("consumer-1", "consumer-2"))
+    name, begun_s = f"meter-{METER}", int(shelf.now.timestamp())
+    assert shelf.store.install(meter(consumer="consumer-1")).good
+    assert shelf.store.since_s(name) == begun_s
+    shelf.now += timedelta(days=3)
+    assert shelf.store.change(meter(consumer="consumer-1", transformer_factor="20")).good
+    assert shelf.store.since_s(name) == begun_s
+    assert shelf.store.change(meter(consumer="consumer-2")).good
+    assert "since_s" not in shelf.store.read(name).body
+    assert shelf.store.change(meter(OTHER_METER, transformer_factor="20")).good
+    assert shelf.store.since_s(f"meter-{OTHER_METER}") is None
+    await settled(shelf)
+    again = shelf.again()
+    assert again.store.since_s(name) == begun_s + 3 * 86_400
+    assert again.store.since_s(f"meter-{OTHER_METER}") is None
+
+
+async def test_what_is_stored_of_a_meter_is_the_old_consumers_also_when_the_clock_was_set_back(
+    clock: Clock, pki: Pki
+) -> None:
+    shelf = Shelf(clock, pki, consumers=("consumer-1", "consumer-2"))
+    assert shelf.store.install(meter(consumer="consumer-1")).good
+    last_s = int(shelf.now.timestamp()) + 900
+    shelf.memory.commit(values.store([values.Reading(METER, last_s, None, "A000000020000000", (), b"s")]))
+    assert shelf.store.change(meter(consumer="consumer-2")).good
+    assert shelf.store.since_s(f"meter-{METER}") == last_s + 1
+
+
+async def test_a_memory_without_the_note_gives_a_meter_to_its_consumer_from_the_begin(clock: Clock, pki: Pki) -> None:
+    shelf = Shelf(clock, pki)
+    assert shelf.store.install(meter(consumer="consumer-1")).good
+    await settled(shelf)
+    stored = shelf.memory.setting("profile/00000001")
+    del stored["since_s"]
+    shelf.memory.commit([setting_statement("profile/00000001", stored)])
+    again = shelf.again()
+    assert (again.store.broken, again.store.since_s(f"meter-{METER}")) == ([], None)
 
 
 # --- evaluation profiles that were deleted

@@ -63,6 +63,13 @@ def test_the_old_form_without_qop_is_understood() -> None:
     assert parse_authorization(header) == Credentials("a", "r", "n", "/", "0" * 32)
 
 
+def test_a_clients_nonce_has_a_longest_length() -> None:
+    longest = RFC_2617.replace("0a4f113b", "x" * 64)
+    assert parse_authorization(longest).cnonce == "x" * 64
+    with pytest.raises(DigestError, match="cnonce is longer than 64"):
+        parse_authorization(longest.replace("xx", "xxx", 1))
+
+
 def test_quotes_and_the_count_are_kept_as_written() -> None:
     header = RFC_2617.replace('"Mufasa"', '"Mu\\"fa\\\\sa"').replace("nc=00000001", "nc=0000000A")
     found = parse_authorization(header)

@@ -5,6 +5,7 @@ wan-core 9.2; [PPC] 2.6, 4.4, 10; [CONEXA] D-2; [CASA] 8, 9.3.5, 4.2.4.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -247,3 +248,14 @@ def test_a_setting_that_does_not_fit_its_digest_is_not_used() -> None:
         memory.commit([setting_statement("a", {"b": 1})])
     assert memory.setting("a") == {"b": 1}
     memory.close()
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+async def test_of_two_orders_at_once_one_is_accepted(clock: Clock, product: str) -> None:
+    bench = await _bench(clock, product)
+    session = bench.rack.gateway._session
+    assert session is not None
+    orders = await asyncio.gather(*(session.selftest.order("consumer") for _ in range(3)))
+    assert [one.accepted for one in orders] == [True, False, False]
+    assert {one.reason for one in orders[1:]} == {"a self-test is under way"}
+    await bench.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -51,6 +52,10 @@ def test_a_history_is_whole_and_signed(kind: str, tmp_path: Path) -> None:
         assert wall_now().timestamp() - grid[-1][0] < QUARTER_S + 60
         assert [one[0] for one in grid] == list(range(began_s, grid[-1][0] + 1, QUARTER_S))
         assert all(capture is not None for _, capture in grid)
+    noted = [json.loads(value) for (value,) in rows(memory, "SELECT value FROM setting WHERE name LIKE 'profile/%'")]
+    meters = [one for one in noted if one["profile"]["kind"] == "meter"]
+    assert {one["profile"]["meter"] for one in meters} == set(plan.numbers.values())
+    assert all(one["since_s"] <= began_s for one in meters), "its consumer does not see the whole history"
     assert rows(memory, "SELECT COUNT(*) FROM entry WHERE length(signature) != 64") == [(0,)]
     assert rows(memory, "SELECT COUNT(*) FROM reading WHERE status NOT LIKE '%05' AND status LIKE '%1'") == [(0,)]
     assert not list(tmp_path.glob("*.part*"))

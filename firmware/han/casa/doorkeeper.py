@@ -53,6 +53,7 @@ class Doorkeeper:
 
     def __init__(self, desk: HanDesk, sessions: Sessions) -> None:
         self._desk = desk
+        desk.authentication.on_certificate_refused = lambda user, reason: None  # `_tell_refused` does, with both names
         self._sessions = sessions
         self._told: OrderedDict[str, None] = OrderedDict()
         self._connections: weakref.WeakSet[Any] = weakref.WeakSet()

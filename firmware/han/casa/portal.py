@@ -21,7 +21,7 @@ from firmware.han.casa.sessions import COOKIE, Session, Sessions, is_token
 from firmware.han.casa.tables import Part, Table, csv_lines, parts, tables
 from firmware.han.desk import HanDesk
 from firmware.han.pages import shown_local
-from firmware.han.server import certificate_of
+from firmware.han.server import certificate_of, from_elsewhere
 from firmware.han.users import HanUser
 from firmware.han.view import ConsumerView, HanContract
 from firmware.metering.tariffs.local_time import local, midnight
@@ -234,6 +234,8 @@ class Portal:
             return self._locked(request)
         session: Session | None = None
         if "Authorization" in request.headers:
+            if from_elsewhere(request):
+                raise web.HTTPForbidden
             user = self._by_digest(request)
         else:
             found = self._door.session(request)

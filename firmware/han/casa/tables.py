@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -78,7 +79,7 @@ def tables(view: ConsumerView, contract: HanContract, part: Part, language: Lang
     """What a contract has between `begin_s`, not included, and `end_s`."""
     found = []
     use_case = contract.profile.evaluation.use_case
-    sent = view.sent(contract.id)
+    sent = _Sent(view.sent(contract.id))
     entries = list(view.derived(contract.id, part.begin_s + 1, part.end_s))
     if entries:
         found.append(_derived("daily" if use_case == DAILY else "derived", contract.id, entries, sent, language))
@@ -94,7 +95,7 @@ def _original(
     meter: str,
     readings: Iterable[Reading],
     wanted: Collection[str],
-    sent: Iterable[tuple[int, int]],
+    sent: _Sent,
     language: Language,
 ) -> Table:
     columns: dict[Column, None] = {}
@@ -112,7 +113,7 @@ def _original(
             one.grid_s,
             None if one.capture_us is None else one.capture_us // 1_000_000,
             tuple(cells.get(column, "") for column in columns),
-            _was_sent(one.grid_s, sent),
+            one.grid_s in sent,
             _status(one.status, language) if cells else chosen(MISSING, language),
         )
         for one, cells in reversed(found)
@@ -120,9 +121,7 @@ def _original(
     return Table("original", meter.lower(), _headings(columns), tuple(lines))
 
 
-def _derived(
-    kind: str, name: str, entries: Iterable[DerivedEntry], sent: Iterable[tuple[int, int]], language: Language
-) -> Table:
+def _derived(kind: str, name: str, entries: Iterable[DerivedEntry], sent: _Sent, language: Language) -> Table:
     columns: dict[Column, None] = {}
     lines: dict[tuple[int, str], tuple[int | None, dict[Column, str]]] = {}
     for one in entries:
@@ -138,7 +137,7 @@ def _derived(
             at_s,
             captured_s,
             tuple(cells.get(column, "") for column in columns),
-            _was_sent(at_s, sent),
+            at_s in sent,
             _status(status, language) if cells else chosen(MISSING, language),
         )
         for (at_s, status), (captured_s, cells) in reversed(lines.items())
@@ -150,8 +149,26 @@ def _headings(columns: Iterable[Column]) -> tuple[str, ...]:
     return tuple(f"{code} ({shown_unit(unit)})" if shown_unit(unit) else code for code, unit in columns)
 
 
-def _was_sent(at_s: int, sent: Iterable[tuple[int, int]]) -> bool:
-    return any(begin_s <= at_s <= end_s for begin_s, end_s in sent)
+class _Sent:
+    """Instants that lie in one of the deliveries, both bounds included; asked in the time of a bisection.
+
+    Args:
+        spans: first and last instant of each delivery.
+    """
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        for begin_s, end_s in sorted(spans):
+            if self._ends and begin_s <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end_s)
+            else:
+                self._begins.append(begin_s)
+                self._ends.append(end_s)
+
+    def __contains__(self, at_s: int) -> bool:
+        place = bisect_right(self._begins, at_s) - 1
+        return place >= 0 and at_s <= self._ends[place]
 
 
 def _status(word: str, language: Language) -> str:

@@ -21,6 +21,7 @@ from firmware.han.conexa.logbook import log
 from firmware.han.conexa.readings import readings
 from firmware.han.conexa.scaling import Scaling
 from firmware.han.desk import HanDesk
+from firmware.han.server import from_elsewhere
 from firmware.han.users import HanUser
 from firmware.han.view import ConsumerView
 from firmware.profiles.kinds import Right
@@ -101,6 +102,8 @@ class M2M:
             raise Refused(404, "there is nothing at this path")
         self._check_headers(request)
         method, parameters = call_of(await request.read())
+        if method == SELF_TEST and from_elsewhere(request):
+            raise Refused(403, "a page of another host may not order it")
         result = await self._result(user, method, parameters)
         spent_ms = round(1000 * (self._desk.unit.clock.seconds() - begin_s))
         return self._answer({"elapsed-time": f"{spent_ms} miliseconds", "method": method, **result})

@@ -19,7 +19,7 @@ class WebSession:
     """Somebody's visit.
 
     Attributes:
-        user: whose.
+        user: whose, as the profiles said at its latest request.
         id: of the cookie, 32 hexadecimal digits.
         token: that forms carry, 32 hexadecimal digits.
         begun_s, last_s: on the unit's clock.

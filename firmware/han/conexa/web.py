@@ -174,6 +174,7 @@ class Web:
             ".sm"
         ):
             raise web.HTTPNotFound
+        session.user = found.user  # his rights are those of now, not those of the begin
         self._sessions.used(session, found.nonce)
         return session, web.Response()
 

@@ -7,8 +7,9 @@ namespaces ``...:taf01-1`` and ``...:kaf_han_wan_container-1``, made after those
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -21,7 +22,7 @@ from firmware.han.users import HanUser
 from firmware.han.view import HanContract
 from firmware.logs.book import LogEntry
 from firmware.metering.signed_octets import whole_second
-from firmware.metering.values import Reading
+from firmware.metering.values import Entry, Reading
 from firmware.profiles.kinds import SensorProfile, logical_name
 from firmware.security.certificates import certificate
 from firmware.security.module import GW_WAN_SIG
@@ -41,6 +42,8 @@ _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _GENERIC_HEAD: Final = f'xmlns:ns1="{GENERIC}" xmlns:ns2="{EXTENSION}"'
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _PLACE: Final = re.compile(r"{(\w+)}")
+_BREATH: Final = 500
+"""Readings after which others get a turn."""
 
 
 def sealed(desk: HanDesk, xml: str) -> bytes:
@@ -50,19 +53,29 @@ def sealed(desk: HanDesk, xml: str) -> bytes:
     return signed_data(xml.encode(), der, key_identifier_of(der), desk.sign, at)
 
 
-def values(desk: HanDesk, meter: str, readings: Sequence[Reading]) -> str:
-    """Values of a meter, one column per register, the newest first.
+async def values(desk: HanDesk, meter: str, readings: Sequence[Reading]) -> str:
+    """Values of a meter, one column per register, the newest first; others get a turn now and then.
 
     Args:
         desk: whose public key goes with each signature.
         meter: its number.
         readings: the oldest first; gaps have an entry without value in each column.
     """
-    codes = list(dict.fromkeys(entry.obis for one in readings for entry in numbers(one)))
+    found: list[tuple[Reading, dict[str, Entry]]] = []
+    codes: dict[str, None] = {}
+    for at, one in enumerate(reversed(readings), 1):
+        entries: dict[str, Entry] = {}
+        for entry in numbers(one):
+            entries.setdefault(entry.obis, entry)
+        found.append((one, entries))
+        if not at % _BREATH:
+            await asyncio.sleep(0)
+    for _, entries in reversed(found):
+        codes.update(dict.fromkeys(entries))
     key = desk.signer.public_point.hex()
     name = meter.lower()
     objects = "".join(_capture_object(at, code, name) for at, code in enumerate(codes, 1))
-    columns = "".join(_column(at, code, readings, key) for at, code in enumerate(codes, 1))
+    columns = "".join([await _column(at, code, found, key) for at, code in enumerate(codes, 1)])
     own = f"{VALUES_NAME}.{name}.sm"
     return (
         f'{_HEAD}<ns1:object {_GENERIC_HEAD} class_id="7" class_version="1" id={quoteattr(own)}>'
@@ -82,10 +95,12 @@ def _capture_object(at: int, code: str, meter: str) -> str:
     )
 
 
-def _column(at: int, code: str, readings: Sequence[Reading], key: str) -> str:
+async def _column(at: int, code: str, readings: Iterable[tuple[Reading, Mapping[str, Entry]]], key: str) -> str:
     entries: list[str] = []
-    for one in reversed(readings):
-        found = next((entry for entry in numbers(one) if entry.obis == code), None)
+    for place, (one, by_code) in enumerate(readings, 1):
+        if not place % _BREATH:
+            await asyncio.sleep(0)
+        found = by_code.get(code)
         if found is None and not one.gap:
             continue
         value = None if found is None or isinstance(found.value, bytes) else found.value

@@ -168,7 +168,7 @@ async def export_values(call: Call) -> web.Response:
         return answers.html(f"{wording.NO_DATA}\n")
     if limit and len(readings) > limit:
         return answers.html(too_many(len(readings), limit))
-    xml = exports.values(call.desk, found.meter, readings)
+    xml = await exports.values(call.desk, found.meter, readings)
     return answers.file(exports.sealed(call.desk, xml), f"{found.meter.lower()}.sm_data.xml.cms")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from aiohttp import web
@@ -14,8 +12,10 @@ from firmware.han.ppc.call import Call
 from firmware.han.ppc.rows import shown_s
 from firmware.han.ppc.wording import Label
 from firmware.han.view import BillingSpan, HanContract
+from firmware.metering.derived import DerivedEntry
 from firmware.metering.tariffs.local_time import DEFAULT_PERIOD_S
 from firmware.metering.tariffs.readings import groups
+from firmware.metering.values import Reading
 from firmware.profiles.kinds import logical_name
 
 TID: Final = "tid"
@@ -209,7 +209,7 @@ async def register(call: Call) -> web.Response:
         return _unknown(call)
     contract, period = spans[name]
     size, number = call.desk.options.han_ppc_register_page, call.number("page")
-    rows = list(islice(_rows(call, contract, period), (number - 1) * size, number * size + 1))
+    rows = _rows(call, contract, period, (number - 1) * size, size + 1)
     return call.page(
         "tafregister.html",
         call.text("Abgeleitete Register", "Derived registers"),
@@ -223,45 +223,43 @@ async def register(call: Call) -> web.Response:
     )
 
 
-def _rows(call: Call, contract: HanContract, period: BillingSpan) -> Iterator[RegisterRow]:
+def _rows(call: Call, contract: HanContract, period: BillingSpan, first: int, count: int) -> list[RegisterRow]:
+    """`count` rows of a period behind the first `first`, the newest first; no others are fetched from the memory."""
     end_s = int(call.desk.now_s()) + _LATE_S if period.end_s is None else period.end_s
+    span = (contract.id, period.begin_s, end_s, first, count)
     if contract.profile.evaluation.use_case in _FROM_ORIGINALS:
-        yield from _original_rows(call, contract, period.begin_s, end_s)
-        return
-    for one in reversed(list(call.view.derived(contract.id, period.begin_s, end_s))):
-        what = one.derived
-        value, scaler = (None, None) if what.amount is None else (what.amount.value, what.amount.scaler)
-        shown, unit = wording.number(value, scaler, what.unit)
-        yield RegisterRow(
-            wording.validity_word(wording.validity(str(what.status), value=value is not None)),
-            shown,
-            unit,
-            wording.short_obis(what.register),
-            str(groups(what.register)[4]),
-            one.signature.hex(),
-            "" if one.capture_us is None else wording.shown_time(one.capture_us // 1_000_000),
-            wording.shown_time(what.at_s),
-        )
+        return [_original_row(code, one) for code, one in call.view.newest_originals(*span)]
+    return [_derived_row(one) for one in call.view.newest_derived(*span)]
 
 
-def _original_rows(call: Call, contract: HanContract, begin_s: int, end_s: int) -> Iterator[RegisterRow]:
-    found: list[tuple[int, int, RegisterRow]] = []
-    for at, (meter, code) in enumerate(contract.contract.registers):
-        for one in call.view.originals(meter, begin_s, end_s):
-            entry = next((entry for entry in one.entries if entry.obis == code), None)
-            value = None if entry is None or isinstance(entry.value, bool | bytes) else entry.value
-            shown, unit = ("", "") if entry is None else wording.number(value, entry.scaler, entry.unit)
-            signature = one.signature if entry is None else entry.signature
-            row = RegisterRow(
-                wording.validity_word(wording.validity(one.status, value=value is not None)),
-                shown,
-                unit,
-                wording.short_obis(code),
-                str(groups(code)[4]),
-                "" if signature is None else signature.hex(),
-                wording.shown_time(shown_s(one)),
-                wording.shown_time(one.grid_s),
-            )
-            found.append((-one.grid_s, at, row))
-    found.sort(key=lambda one: one[:2])
-    yield from (row for _, _, row in found)
+def _derived_row(one: DerivedEntry) -> RegisterRow:
+    what = one.derived
+    value, scaler = (None, None) if what.amount is None else (what.amount.value, what.amount.scaler)
+    shown, unit = wording.number(value, scaler, what.unit)
+    return RegisterRow(
+        wording.validity_word(wording.validity(str(what.status), value=value is not None)),
+        shown,
+        unit,
+        wording.short_obis(what.register),
+        str(groups(what.register)[4]),
+        one.signature.hex(),
+        "" if one.capture_us is None else wording.shown_time(one.capture_us // 1_000_000),
+        wording.shown_time(what.at_s),
+    )
+
+
+def _original_row(code: str, one: Reading) -> RegisterRow:
+    entry = next((entry for entry in one.entries if entry.obis == code), None)
+    value = None if entry is None or isinstance(entry.value, bool | bytes) else entry.value
+    shown, unit = ("", "") if entry is None else wording.number(value, entry.scaler, entry.unit)
+    signature = one.signature if entry is None else entry.signature
+    return RegisterRow(
+        wording.validity_word(wording.validity(one.status, value=value is not None)),
+        shown,
+        unit,
+        wording.short_obis(code),
+        str(groups(code)[4]),
+        "" if signature is None else signature.hex(),
+        wording.shown_time(shown_s(one)),
+        wording.shown_time(one.grid_s),
+    )
