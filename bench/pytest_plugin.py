@@ -85,19 +85,21 @@ class ScenarioFile(pytest.File):
 
 
 def sample(cases: Sequence[Case], most: int | None) -> Sequence[Case]:
-    """At most so many of a scenario's cases, of every device and from all over its parameters; None: all.
+    """At most so many of a scenario's cases, of as many devices as there is room for and from all over its parameters.
 
-    The same ones every time, in their order.
+    The same ones every time, in their order; which devices a scenario is left with depends on its id. None: all.
     """
     if most is None or len(cases) <= most:
         return cases
     places: dict[str, list[int]] = {}
     for place, case in enumerate(cases):
         places.setdefault(case.gateway, []).append(place)
+    turn = sum(cases[0].scenario.id.encode()) % len(places)
+    devices = [*list(places.values())[turn:], *list(places.values())[:turn]]
     chosen: set[int] = set()
-    for number, own in enumerate(list(places.values())[:most]):
+    for number, own in enumerate(devices[:most]):
         share = most // len(places) + (number < most % len(places)) or 1
-        chosen.update(own[(turn * len(own) // share + number) % len(own)] for turn in range(min(share, len(own))))
+        chosen.update(own[(part * len(own) // share + number) % len(own)] for part in range(min(share, len(own))))
     return [cases[place] for place in sorted(chosen)]
 
 

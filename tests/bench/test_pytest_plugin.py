@@ -114,7 +114,9 @@ def test_a_wrong_option_is_one_message(pytester: pytest.Pytester, options: tuple
 
 
 def test_a_sample_has_every_device_and_values_from_all_over() -> None:
-    cases = [SimpleNamespace(gateway=gateway, n=n) for gateway in ("ppc", "conexa", "casa") for n in range(12)]
+    about = SimpleNamespace(id="X-1")
+    products = ("ppc", "conexa", "casa")
+    cases = [SimpleNamespace(gateway=gateway, n=n, scenario=about) for gateway in products for n in range(12)]
     for most in (1, 2, 3, 6, 7, 36, 40):
         found = sample(cases, most)  # type: ignore[type-var]
         assert len(found) == min(most, 36)
@@ -123,3 +125,12 @@ def test_a_sample_has_every_device_and_values_from_all_over() -> None:
     three = [one.n for one in sample(cases, 3)]  # type: ignore[type-var]
     assert len(set(three)) == 3
     assert sample(cases, None) is cases  # type: ignore[type-var]
+
+
+def test_which_devices_a_small_sample_has_depends_on_the_scenario() -> None:
+    seen = set()
+    for ident in ("X-1", "X-2", "X-3"):
+        about = SimpleNamespace(id=ident)
+        cases = [SimpleNamespace(gateway=gateway, scenario=about) for gateway in ("ppc", "conexa", "casa")]
+        seen.add(frozenset(one.gateway for one in sample(cases, 2)))  # type: ignore[type-var]
+    assert len(seen) == 3
