@@ -28,8 +28,6 @@ _SPAN: Final = re.compile(r"(\d{1,4})(h|d|mo|y)")
 EARLIEST: Final = date(2020, 1, 1)
 LATEST: Final = date(2099, 12, 31)
 """Outside of these days a gateway believes no time (`ntp_earliest`, `ntp_latest` of its options)."""
-TURN_S: Final = 50e-6
-"""How long a thread keeps the interpreter when another waits for it, while signing ahead."""
 MEMORY_FILE: Final = "memory.sqlite"
 """The gateway's memory in the folder of a simulation."""
 STOPPED: Final = "metering_stopped"
@@ -104,7 +102,7 @@ def simulate(
     try:
         if memory.exists():
             raise UsageError(f"{memory} exists already", hint="name a new folder, or remove the old simulation")
-        with _ended_by_signal(), _threads_take_turns(sign_ahead):
+        with _ended_by_signal():
             figures = _simulated(product, meters, start, end, tafs, seed, sign_ahead, memory)
     finally:
         lock.release()
@@ -118,18 +116,6 @@ def simulate(
         return 0
     sys.stderr.write(f"metering stopped on {stopped}; why is told by: smgw-bench logs export --data {out}\n")
     return 1
-
-
-@contextmanager
-def _threads_take_turns(sign_ahead: int) -> Iterator[None]:
-    """Threads that sign ahead need the interpreter for a moment after each signature, and must not wait long for it."""
-    before = sys.getswitchinterval()
-    if sign_ahead:
-        sys.setswitchinterval(TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 @contextmanager

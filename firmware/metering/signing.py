@@ -6,13 +6,18 @@ is signed comes back in the order in which it was handed in.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+from typing import Final, Protocol
 
 Sign = Callable[[bytes], bytes]
 Done = Callable[[list[bytes]], None]
+
+
+TURN_S: Final = 50e-6
+"""How long a thread keeps the interpreter while signing ahead: others need it for a moment after each signature."""
 
 
 class Signer(Protocol):
@@ -65,6 +70,8 @@ class SignAhead:
         self._depth = depth
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign")
         self._under_way: deque[tuple[Future[list[bytes]], Done]] = deque()
+        self._turn_s = sys.getswitchinterval()
+        sys.setswitchinterval(TURN_S)
         self.made = 0
 
     def submit(self, octets: Sequence[bytes], done: Done) -> None:
@@ -82,7 +89,8 @@ class SignAhead:
             self._finish()
 
     def close(self) -> None:
-        """Give up what is under way and end the threads."""
+        """Give up what is under way, end the threads, and let threads keep the interpreter as long as before."""
+        sys.setswitchinterval(self._turn_s)
         self._under_way.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
