@@ -25,7 +25,7 @@ from devices.gateway_types.model import GatewayType
 from devices.ports.base import BytePort
 from devices.ports.led_lines import LedSource
 from devices.ports.radio import Antenna
-from firmware.config import DirectMeter, GatewayCables, GatewayConfig, MeterProfile, options_from
+from firmware.config import DirectMeter, GatewayCables, GatewayConfig, MeterProfile, Options, options_from
 from firmware.gateway import EmulatedGateway
 from firmware.han.service import realm_of
 from firmware.logs.exchange import export_lines, from_lines
@@ -36,7 +36,7 @@ from firmware.metering.tariffs.standard import standard_profile
 from firmware.metering.trudi_export import Exported, Wishes, export_contract
 from firmware.option_docs import AssumedOption, assumed_options
 from firmware.security.certificates import certificate, names
-from firmware.security.module import SecurityModule
+from firmware.security.module import SecurityModule, make_keys
 from firmware.simulation import Answer, Simulated, Simulation
 from firmware.storage.kept import KeptMemory
 from firmware.storage.memory import NonVolatileMemory
@@ -258,9 +258,10 @@ async def simulate_core(plan: LongRun) -> Simulated:
         memory.close()
 
 
-def bare_signatures(memory: Path, count: int) -> float:
-    """Wall seconds that `count` signatures take alone, with the key in this memory."""
-    kept = NonVolatileMemory(memory)
+def bare_signatures(count: int) -> float:
+    """Wall seconds that `count` signatures take alone, with a key such as `simulate_core` signs with."""
+    kept = NonVolatileMemory()
+    make_keys(kept, random.Random(0), Options().signature_curve)
     key = SecurityModule(kept).private_key
     kept.close()
     kind = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)

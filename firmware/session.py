@@ -123,8 +123,7 @@ class Session:
         """Loss of power or reset: whatever was going on is gone."""
         self.phase = "off"
         self._stop_services()
-        if isinstance(self.signer, SignAhead):
-            self.signer.close()
+        self.signer.close()
         self.writer.cut()
         self.display.dark()
 

@@ -22,7 +22,7 @@ from firmware.metering.contracts import contract_of, contract_statement
 from firmware.metering.core import MeteringCore
 from firmware.metering.evaluation import Evaluation
 from firmware.metering.registration import ActiveProfile
-from firmware.metering.signing import SignAhead, SignAtOnce
+from firmware.metering.signing import SignAhead, SignAtOnce, Signer
 from firmware.metering.tariffs.profile import EvaluationProfile
 from firmware.metering.values import Entry
 from firmware.own_clock import OwnClock, RealTimeClock, to_us
@@ -65,7 +65,8 @@ class Simulation:
         rng: makes the keys of a new memory.
         meters: number -> what it answers.
         profiles: evaluation profiles.
-        sign_ahead: threads that sign beside the firmware; 0: it signs itself.
+        sign_ahead: threads that sign beside the firmware; 0: it signs itself, many instants in a row; None: each
+            instant at once.
         options: overrides of fields of `firmware.config.Options`.
     """
 
@@ -78,7 +79,7 @@ class Simulation:
         meters: Mapping[str, Answer],
         profiles: Sequence[EvaluationProfile],
         *,
-        sign_ahead: int = 0,
+        sign_ahead: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         chosen = options_from(options or {})
@@ -102,8 +103,7 @@ class Simulation:
         self._control.on_state = self._state_changed
         self._stopped_s: int | None = None
         security = SecurityModule(memory)
-        self._ahead = SignAhead(security.sign, sign_ahead) if sign_ahead else None
-        self._signer = self._ahead or SignAtOnce(security.sign)
+        self._signer: Signer = SignAtOnce(security.sign) if sign_ahead is None else SignAhead(security.sign, sign_ahead)
         self._core = MeteringCore(
             unit, self._control, self._own, self._writer, security, self._signer, self._read, self._spawn
         )
@@ -143,8 +143,7 @@ class Simulation:
             self._core.stop()
             for task in self._tasks:
                 task.cancel()
-            if self._ahead is not None:
-                self._ahead.close()
+            self._signer.close()
         logs: dict[str, float] = {}
         for (name, _), book in self._control.journal.books.items():
             logs[name] = max(logs.get(name, 0.0), book.count / book.capacity)

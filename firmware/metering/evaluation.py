@@ -80,7 +80,7 @@ class _Running:
             if outputs and self.sort(outputs, outcome):
                 kept = True
         decided_s = self.case.decided_s
-        for at_s in [one for one in self.captured if one <= decided_s]:
+        while self.captured and (at_s := next(iter(self.captured))) <= decided_s:
             del self.captured[at_s]
         return kept
 

@@ -84,22 +84,18 @@ class ValueLists:
     def _finish(self, readings: Sequence[Reading], outcome: Outcome) -> None:
         if not readings and not (outcome.derived or outcome.events or outcome.deliveries or outcome.statements):
             return
-        octets = [values.octets_to_sign(one) for one in readings]
-        flat = [text for texts in octets for text in texts]
-        flat += [one.octets for one in outcome.derived]
-        self.made += len(flat)
-        sizes = [len(texts) for texts in octets]
-        self._signer.submit(flat, lambda signatures: self._store(readings, sizes, outcome, signatures))
+        octets = [text for one in readings for text in values.octets_to_sign(one)]
+        own = len(octets)
+        octets += [one.octets for one in outcome.derived]
+        self.made += len(octets)
+        self._signer.submit(octets, lambda signatures: self._store(readings, own, outcome, signatures))
+        if outcome.events or outcome.deliveries:  # what is told or sent must not wait for further instants
+            self._signer.flush()
 
-    def _store(
-        self, readings: Sequence[Reading], sizes: Sequence[int], outcome: Outcome, signatures: Sequence[bytes]
-    ) -> None:
-        signed, place = [], 0
-        for one, size in zip(readings, sizes, strict=True):
-            signed.append(values.signed(one, signatures[place : place + size]))
-            place += size
-        statements: list[Statement] = values.store(signed)
-        statements += derived.store(outcome.derived, signatures[place:])
+    def _store(self, readings: Sequence[Reading], own: int, outcome: Outcome, signatures: Sequence[bytes]) -> None:
+        """Store with the signatures, the first `own` of which are the readings'."""
+        statements: list[Statement] = values.store_signed(readings, signatures[:own])
+        statements += derived.store(outcome.derived, signatures[own:])
         statements += outcome.statements
         with self._writer.together():
             self._writer.put(statements)

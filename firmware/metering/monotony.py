@@ -41,8 +41,7 @@ class Monotony:
             good = self._good[meter] = self._stored(meter)
         fell = False
         for obis, amount in _counted(entries):
-            last = good.get(obis)
-            if last is not None and amount < last:
+            if obis in good and amount < good[obis]:
                 fell = True
             else:
                 good[obis] = amount

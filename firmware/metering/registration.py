@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Protocol
 
 from firmware.config import Options
@@ -83,6 +84,14 @@ class Lists(Protocol):
 
     async def flush(self) -> None:
         """Wait until they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When readings came in, microseconds since 1970 on the gateway's clock, and the marks that held then."""
+
+    at_us: int
+    marks: frozenset[GatewayBit]
 
 
 Reader = Callable[[ActiveProfile, float], Awaitable[tuple[Entry, ...] | None]]
@@ -224,7 +233,8 @@ class Registration:
             if self.read_now is None:
                 readings = list(await asyncio.gather(*(self._one(profile, grid_s) for profile in due)))
             else:
-                readings = [self._reading(one, grid_s, self.read_now(one, self._left_s(grid_s))) for one in due]
+                left_s, moment = self._left_s(grid_s), self._moment()
+                readings = [self._reading(one, grid_s, self.read_now(one, left_s), moment) for one in due]
             again = self._own.now_us() < grid_s * 1_000_000  # the clock was set back: the instant is still to come
             if readings and self._host.may_capture() and not again:
                 self._store(readings)
@@ -236,17 +246,22 @@ class Registration:
 
     async def _one(self, profile: ActiveProfile, grid_s: int) -> Reading:
         left_s = self._left_s(grid_s)
-        return self._reading(profile, grid_s, await self._read(profile, left_s) if left_s > 0 else None)
+        entries = await self._read(profile, left_s) if left_s > 0 else None
+        return self._reading(profile, grid_s, entries, self._moment())
+
+    def _moment(self) -> _Moment:
+        return _Moment(self._own.now_us(), self._host.marks())
 
     def _left_s(self, grid_s: int) -> float:
         return self._window_s - (self._own.now_us() / 1e6 - grid_s)
 
-    def _reading(self, profile: ActiveProfile, grid_s: int, entries: tuple[Entry, ...] | None) -> Reading:
-        captured_us = self._own.now_us()
+    def _reading(
+        self, profile: ActiveProfile, grid_s: int, entries: tuple[Entry, ...] | None, moment: _Moment
+    ) -> Reading:
+        captured_us, marks = moment.at_us, moment.marks
         if entries is None or captured_us > grid_s * 1_000_000 + self._window_s * 1e6:
-            status = combined(self._host.marks() | {GatewayBit.NO_VALUE}, None)
+            status = combined(marks | {GatewayBit.NO_VALUE}, None)
             return Reading(profile.meter, grid_s, None, str(status))
-        marks = self._host.marks()
         if self._options.clear_values_not_for_billing and not profile.secured:
             marks |= {GatewayBit.NOT_FOR_BILLING}
         status = combined(marks, status_register(entries))
@@ -288,6 +303,11 @@ def status_register(entries: Iterable[Entry]) -> int | None:
                 return int.from_bytes(one.value, "big")
             if isinstance(one.value, int):
                 return int(one.value)
-        if beside is None and _ENERGY_REGISTER.fullmatch(one.obis):
+        if beside is None and _counts_energy(one.obis):
             beside = one.status
     return beside
+
+
+@lru_cache(maxsize=256)
+def _counts_energy(obis: str) -> bool:
+    return _ENERGY_REGISTER.fullmatch(obis) is not None

@@ -41,7 +41,7 @@ def whole_second(time_us: int | None) -> str:
     """A time as it is signed and handed out: to the second, with Z; empty for None."""
     if time_us is None:
         return ""
-    return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(time_us // 1_000_000, UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 def signed_octets(

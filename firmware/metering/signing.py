@@ -10,6 +10,8 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol
 
 Sign = Callable[[bytes], bytes]
@@ -35,6 +37,9 @@ class Signer(Protocol):
     def flush(self) -> None:
         """Return when all that was submitted is done."""
 
+    def close(self) -> None:
+        """Give up what is under way."""
+
 
 class SignAtOnce:
     """Signs in the thread of the caller.
@@ -55,48 +60,81 @@ class SignAtOnce:
     def flush(self) -> None:
         """Nothing is ever under way."""
 
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Octets that are to be signed, the thread's work on them (None: without threads), and the caller's own."""
+
+    octets: Sequence[bytes]
+    done: Done
+    future: Future[list[bytes]] | None
+    signatures: list[bytes] | None = None
+
+    def claim(self) -> bool:
+        """The caller takes it, unless a thread has begun it or it is signed; returns whether it is the caller's now."""
+        return self.signatures is None and (self.future is None or self.future.cancel())
+
 
 class SignAhead:
-    """Signs in threads of its own; batches are done in the thread of the caller, some later than they were submitted.
+    """Signs many batches in a row, later than they were submitted; batches are done in the thread of the caller.
+
+    In a row, because evaluating and signing in turns make each other slower by a tenth (caches). A caller who would
+    have to wait for a thread signs batches that nobody has begun, so that no core stands idle.
 
     Args:
         sign: makes one signature; called from several threads.
-        threads: how many.
-        depth: most batches under way; with more the caller waits.
+        threads: how many sign beside the caller; 0: it signs alone.
+        depth: most batches under way; with more the caller signs down to half of them.
     """
 
-    def __init__(self, sign: Sign, threads: int = 2, depth: int = 64) -> None:
+    def __init__(self, sign: Sign, threads: int = 1, depth: int = 64) -> None:
         self._sign = sign
         self._depth = depth
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign")
-        self._under_way: deque[tuple[Future[list[bytes]], Done]] = deque()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign") if threads else None
+        self._under_way: deque[_Batch] = deque()
         self._turn_s = sys.getswitchinterval()
-        sys.setswitchinterval(TURN_S)
+        if threads:
+            sys.setswitchinterval(TURN_S)
         self.made = 0
 
     def submit(self, octets: Sequence[bytes], done: Done) -> None:
-        """Sign later; what is ready by now is done first."""
+        """Sign later."""
         self.made += len(octets)
-        self._under_way.append((self._pool.submit(self._all, tuple(octets)), done))
-        while len(self._under_way) > self._depth or self._under_way[0][0].done():
-            self._finish()
-            if not self._under_way:
-                return
+        own = tuple(octets)
+        self._under_way.append(_Batch(own, done, None if self._pool is None else self._pool.submit(self._all, own)))
+        if len(self._under_way) > self._depth:
+            self._work_down(self._depth // 2)
 
     def flush(self) -> None:
-        """Wait for all batches under way."""
-        while self._under_way:
-            self._finish()
+        """Sign or wait until nothing is under way."""
+        self._work_down(0)
 
     def close(self) -> None:
         """Give up what is under way, end the threads, and let threads keep the interpreter as long as before."""
         sys.setswitchinterval(self._turn_s)
         self._under_way.clear()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _all(self, octets: Sequence[bytes]) -> list[bytes]:
         return [self._sign(one) for one in octets]
 
-    def _finish(self) -> None:
-        future, done = self._under_way.popleft()
-        done(future.result())
+    def _work_down(self, left: int) -> None:
+        """First sign what nobody has begun of all but the last `left` batches, then do these in their order."""
+        for batch in tuple(islice(self._under_way, len(self._under_way) - left)):
+            if batch.claim():
+                batch.signatures = self._all(batch.octets)
+        while len(self._under_way) > left:
+            batch = self._under_way.popleft()
+            batch.done(self._signed(batch))
+
+    def _signed(self, batch: _Batch) -> list[bytes]:
+        if batch.signatures is not None:
+            return batch.signatures
+        if batch.claim():  # it came while others were done
+            return self._all(batch.octets)
+        assert batch.future is not None
+        return batch.future.result()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from devices.protocols.sml.units import unit_name
@@ -119,9 +120,13 @@ def signed(reading: Reading, signatures: Sequence[bytes]) -> Reading:
 
 def digest_of(reading: Reading) -> bytes:
     """Over all of a reading, its signatures included."""
-    parts: list[object] = [reading.meter, reading.grid_s, reading.capture_us, reading.status, reading.signature]
-    for one in reading.entries:
-        parts += (one.obis, one.value, one.scaler, one.unit, one.status, one.signature)
+    return _digest(reading, reading.signature, [one.signature for one in reading.entries])
+
+
+def _digest(reading: Reading, own: bytes | None, signatures: Sequence[bytes | None]) -> bytes:
+    parts: list[object] = [reading.meter, reading.grid_s, reading.capture_us, reading.status, own]
+    for one, signature in zip(reading.entries, signatures, strict=True):
+        parts += (one.obis, one.value, one.scaler, one.unit, one.status, signature)
     return digest(repr(parts).encode())
 
 
@@ -130,17 +135,30 @@ _ENTRY = "INSERT OR IGNORE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def store(readings: Iterable[Reading]) -> list[Statement]:
-    """The statements that store readings; an instant that is stored already stays as it is."""
+    """The statements that store signed readings; an instant that is stored already stays as it is."""
+    return _statements((one, one.signature, [entry.signature for entry in one.entries]) for one in readings)
+
+
+def store_signed(readings: Iterable[Reading], signatures: Iterable[bytes]) -> list[Statement]:
+    """The same of readings and the signatures of all that `octets_to_sign` gave for them, one after the other."""
+    following = iter(signatures)
+    return _statements(
+        (one, next(following), ()) if one.gap else (one, None, list(islice(following, len(one.entries))))
+        for one in readings
+    )
+
+
+def _statements(signed: Iterable[tuple[Reading, bytes | None, Sequence[bytes | None]]]) -> list[Statement]:
     heads: list[Statement] = []
     entries: list[Statement] = []
-    for one in readings:
+    for one, own, signatures in signed:
         meter, grid_s = one.meter, one.grid_s
-        heads.append((_HEAD, (meter, grid_s, one.capture_us, one.status, one.signature, digest_of(one))))
+        heads.append((_HEAD, (meter, grid_s, one.capture_us, one.status, own, _digest(one, own, signatures))))
         for position, entry in enumerate(one.entries):
             kind, value = _kind(entry.value)
             row = (
                 meter, grid_s, position, entry.obis, kind, value, entry.scaler, entry.unit, entry.status,
-                entry.signature,
+                signatures[position],
             )  # fmt: skip
             entries.append((_ENTRY, row))
     return heads + entries

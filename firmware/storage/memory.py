@@ -100,9 +100,13 @@ class NonVolatileMemory:
         self.path = path
         try:
             self._db = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
-            if path is not None:
+            if path is not None and durable:
                 self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
+                self._db.execute("PRAGMA synchronous=FULL")
+            elif path is not None:
+                self._db.execute("PRAGMA journal_mode=MEMORY")
+                self._db.execute("PRAGMA synchronous=OFF")
+                self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise UsageError(

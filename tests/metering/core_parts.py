@@ -43,7 +43,7 @@ async def run_core(
     days: float,
     *profiles: EvaluationProfile,
     since: datetime = BEGIN,
-    sign_ahead: int = 0,
+    sign_ahead: int | None = None,
     meters: dict[str, Answer] | None = None,
     product: str = "casa",
     **options: Any,

@@ -85,10 +85,11 @@ async def test_a_gap_is_signed_for_all_registers_of_its_meter(clock_at: ClockAt)
         assert module.verify(text, one.signature)
 
 
-async def test_signing_ahead_stores_the_same_octets(clock_at: ClockAt) -> None:
+@pytest.mark.parametrize("ahead_threads", [0, 1, 2])
+async def test_signing_ahead_stores_the_same_octets(clock_at: ClockAt, ahead_threads: int) -> None:
     at_once, ahead = NonVolatileMemory(), NonVolatileMemory()
     meters = {METER: counter(3600), "1SMB0000000002": counter(700)}
-    for memory, threads in ((at_once, 0), (ahead, 2)):
+    for memory, threads in ((at_once, None), (ahead, ahead_threads)):
         await run_core(clock_at, memory, 2.1, profile(2, 2), profile(7, 2), sign_ahead=threads, meters=meters)
     assert same(at_once, ahead, "reading", "entry", "derived", "evaluation")
     assert len(values.read(ahead)) == 2 * (2 * 96 + 10)

@@ -51,6 +51,8 @@ class Amount:
         return self + -other
 
     def __lt__(self, other: Amount) -> bool:
+        if other.scaler == self.scaler:
+            return self.value < other.value
         scaler = min(self.scaler, other.scaler)
         return self.scaled(scaler) < other.scaled(scaler)
 

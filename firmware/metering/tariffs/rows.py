@@ -62,6 +62,9 @@ class Rows:
         if number is None or at_s <= self._last[number] or self.over:
             return []
         self._last[number] = at_s
+        if at_s == self._next_s and len(self._last) == 1:  # nobody else to wait for
+            self._next_s = at_s + self._period_s
+            return [Row(at_s, (point,))]
         if at_s >= self._next_s and at_s % self._period_s == 0:
             self._pending.setdefault(at_s, {})[number] = point
         frontier_s = min(self._last)
