@@ -127,6 +127,7 @@ class _Builder:
         access = HanAccess(
             self.clock, self.timeline, self.case.gateway, lambda: settings, {CONSUMER: login}, every=every, real=True
         )
+        access.assume = self.rig.assume
         self.stack.push_async_callback(access.close)
         self.rig.fitted_han = access
         if self.rig.fitted_records is None:
@@ -152,6 +153,7 @@ class _Builder:
             rng=random.Random(self.rng.getrandbits(32)),
         )
         access.before = self.site.introduce
+        access.assume = self.rig.assume
         self.stack.push_async_callback(access.close)
         self.rig.fitted_han = access
 

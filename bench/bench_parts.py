@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from bench.assumed_values import AssumedOfMeters
 from bench.quantity import Duration
 from bench.written import Written
 from devices.errors import UsageError
@@ -24,34 +23,6 @@ if TYPE_CHECKING:
 
 
 PlainFloat = Annotated[float, BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value)]
-
-AssumedValue = Annotated[
-    Any,
-    BeforeValidator(lambda value: float(value) if isinstance(value, Decimal) else value),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["number", "boolean", "string"]},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True},
-            ]
-        }
-    ),
-]
-"""Another value for a named default: a number, true or false, a word, or a list of words, as the default wants it."""
-
-
-def _known(value: dict[str, Any]) -> dict[str, Any]:
-    from devices.meters.defaults import LmnDefaults
-
-    try:
-        LmnDefaults().overridden(value)
-    except UsageError as error:
-        raise ValueError(f"{error.message} ({error.hint})" if error.hint else error.message) from None
-    return value
-
-
-AssumedOfMeters = Annotated[dict[str, AssumedValue], AfterValidator(_known)]
-"""Other values for what the documents leave open about wired meters, by the name of the default."""
 
 
 class RtuLine(Written):

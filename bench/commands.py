@@ -44,6 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"--jobs {arguments.jobs} is not possible on this bench", hint="real equipment runs one case at a time"
         )
     cases = select(arguments)
+    if bench.only_han:
+        from bench.han_look import look_first
+
+        look_first(bench, source, cases)
     seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
     command = ["smgw-bench", "run", *sys.argv[2:]] if sys.argv[1:2] == ["run"] else ["smgw-bench", "run"]
     choice = {name: getattr(arguments, name) for name in ("bench", "keyword", "case", "gateway")}

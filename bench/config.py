@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import (
     Field,
@@ -13,15 +13,12 @@ from pydantic import (
 )
 
 from bench.bench_parts import Leds, ReferenceMeter, Relay, ServiceAdapter, TimeServerAt, WiredLmn, WirelessLmn
-from bench.han_models import HanOnBench
+from bench.han_models import HanOnBench, joined
 from bench.products import ALL
 from bench.scenario.mistakes import translate
 from bench.scenario.source import Source, read
 from bench.written import Written
 from devices.errors import Place, UsageError, UsageErrors
-
-if TYPE_CHECKING:
-    pass
 
 BUILT_IN = Path(__file__).parent / "benches"
 """Folder of the benches that are named without a path."""
@@ -158,6 +155,14 @@ class BenchFile(Written):
         if self.service_adapter is not None and not self.service_adapter_emulated:
             real.append("the service adapter")
         return real
+
+    @property
+    def only_han(self) -> str:
+        """``host:port`` of the home interface where nothing else of the bench reaches the gateway; else empty."""
+        han = self.gateway.han
+        if not isinstance(han, HanOnBench) or any(getattr(self, name) is not None for name in _OF_A_GATEWAY):
+            return ""
+        return joined(*han.where)
 
     @property
     def service_adapter_emulated(self) -> bool:

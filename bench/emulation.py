@@ -1,7 +1,7 @@
 """The composition root: plugs an emulated gateway onto the bench's cables.
 
 This is the one module of the bench that imports the firmware. Behind it the bench knows an emulated gateway as it
-knows a real one: by its cables.
+knows a real one: by its cables. What a gateway at work does without, such as exports, is imported when it is used.
 """
 
 from __future__ import annotations
@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from devices.clock import Clock, wall_seconds
 from devices.errors import UsageError
@@ -28,25 +24,25 @@ from devices.ports.radio import Antenna
 from firmware.config import DirectMeter, GatewayCables, GatewayConfig, MeterProfile, Options, options_from
 from firmware.gateway import EmulatedGateway
 from firmware.han.service import realm_of
-from firmware.logs.exchange import export_lines, from_lines
-from firmware.logs.stored import RawLogs, from_memory, memory_file
-from firmware.logs.verifier import Verdict as LogVerdict
-from firmware.logs.verifier import verify_logs
-from firmware.metering.tariffs.standard import standard_profile
-from firmware.metering.trudi_export import Exported, Wishes, export_contract
+from firmware.metering.trudi_wishes import Wishes
 from firmware.option_docs import AssumedOption, assumed_options
-from firmware.security.certificates import certificate, names
 from firmware.security.module import SecurityModule, make_keys
-from firmware.simulation import Answer, Simulated, Simulation
 from firmware.storage.kept import KeptMemory
 from firmware.storage.memory import NonVolatileMemory
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from firmware.logs.stored import RawLogs
+    from firmware.logs.verifier import Verdict as LogVerdict
+    from firmware.metering.trudi_export import Exported
+    from firmware.simulation import Answer, Simulated
 
 __all__ = [
     "DirectMeter",
     "EmulatedGatewayPlug",
-    "Exported",
     "KnownMeter",
-    "LogVerdict",
     "LongRun",
     "OwnUnit",
     "Sockets",
@@ -57,10 +53,13 @@ __all__ = [
     "last_known",
     "log_export",
     "log_verdict",
+    "octets_of_value",
     "realm_of",
     "simulate_core",
     "wrong_option",
 ]
+if TYPE_CHECKING:
+    __all__ += ["LogVerdict"]
 
 
 @dataclass(frozen=True)
@@ -235,6 +234,9 @@ async def simulate_core(plan: LongRun) -> Simulated:
         UsageError: the memory cannot be used.
         TariffError: a use case that the gateway does not offer.
     """
+    from firmware.metering.tariffs.standard import standard_profile
+    from firmware.simulation import Simulation
+
     lead_s = 60
     clock = Clock(asyncio.get_running_loop(), datetime.fromtimestamp(plan.begin_s - lead_s, UTC))
     memory = NonVolatileMemory(plan.memory, durable=False)
@@ -260,6 +262,9 @@ async def simulate_core(plan: LongRun) -> Simulated:
 
 def bare_signatures(count: int) -> float:
     """Wall seconds that `count` signatures take alone, with a key such as `simulate_core` signs with."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     kept = NonVolatileMemory()
     make_keys(kept, random.Random(0), Options().signature_curve)
     key = SecurityModule(kept).private_key
@@ -278,6 +283,8 @@ def export_trudi(memory: Path, contract: str, wishes: Wishes, sink: Callable[[],
     Raises:
         UsageError: no memory of a gateway, no such contract, no values.
     """
+    from firmware.metering.trudi_export import export_contract
+
     kept = KeptMemory(memory)
     try:
         return export_contract(kept, contract, wishes, sink)
@@ -285,8 +292,17 @@ def export_trudi(memory: Path, contract: str, wishes: Wishes, sink: Callable[[],
         kept.close()
 
 
+def octets_of_value(name: str, status: str, capture_us: int, value: int, scaler: int | None, unit: int | None) -> bytes:
+    """What an emulated gateway signs for a value; arguments as for `signed_octets`."""
+    from firmware.metering.signed_octets import signed_octets
+
+    return signed_octets(name, status, capture_us, value, scaler, unit)
+
+
 def gateway_certificates(memory: Path) -> dict[str, bytes]:
     """The certificates in a gateway's memory by name, PEM. Raises UsageError for what is no memory of a gateway."""
+    from firmware.security.certificates import certificate, names
+
     kept = KeptMemory(memory)
     try:
         return {name: certificate(kept, name).pem for name in names(kept)}
@@ -328,15 +344,22 @@ def log_verdict(
     Raises:
         UsageError: a file that is neither, a certificate that is for no such key.
     """
+    from firmware.logs.verifier import verify_logs
+
     return verify_logs(_logs(data), key, None if earlier is None else _logs(earlier), certificate)
 
 
 def log_export(data: Path, books: Iterable[str] = ()) -> Iterator[str]:
     """The log books of a gateway's memory as JSON lines, all or those named. Raises UsageError: no such memory."""
+    from firmware.logs.exchange import export_lines
+
     yield from export_lines(_logs(data), books)
 
 
 def _logs(data: Path) -> RawLogs:
+    from firmware.logs.exchange import from_lines
+    from firmware.logs.stored import from_memory, memory_file
+
     file = memory_file(data)
     with file.open("rb") as octets:
         begin = octets.read(1)

@@ -9,12 +9,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.han_assumptions import CYCLE_S, Assume, Use, note_every, note_used
+from bench.han_models import GENTLE, joined
 from bench.store import write_json
 from bench.timeline import Timeline
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.han.content import DeviceInfo
-from devices.han.errors import CertificateChanged, HanError, HanUnreachable, LoginLocked, LoginRefused
+from devices.han.errors import (
+    CertificateChanged,
+    HanError,
+    HanUnreachable,
+    LoginLocked,
+    LoginRefused,
+    NotUnderstood,
+    Refused,
+)
 from devices.han.login import Exchange, Login, Settings
 
 if TYPE_CHECKING:
@@ -26,8 +36,6 @@ _TAKEN: Final[set[tuple[str, int, str]]] = set()
 """Host, port and user of those logins at real gateways which were taken in this process."""
 _REFUSED: Final[dict[tuple[str, int, str], str]] = {}
 """Host, port and user whose credentials a real gateway refused -> what it said; it is not asked with them again."""
-CYCLE_S: Final = 300.0
-"""Bench seconds without a request after which a session is not taken up again; products end them after 10 min."""
 
 
 class HanAccess:
@@ -46,6 +54,7 @@ class HanAccess:
 
     Attributes:
         before: awaited before a client is made, such as the introduction of users at an emulated gateway.
+        assume: takes the facts that were relied on without certainty.
         told: what the gateway told of itself, for the report.
         pinned: fingerprint that the gateway has shown, None: it was not asked yet.
         paused_s: seconds for which the gateway was left alone, in all.
@@ -65,6 +74,7 @@ class HanAccess:
     ) -> None:
         self.told: dict[str, str] = {}
         self.before: Callable[[], Awaitable[None]] | None = None
+        self.assume: Assume = lambda *_: None
         self.logins = logins
         self.product = product
         self._clock = clock
@@ -89,6 +99,10 @@ class HanAccess:
         """The bench's time."""
         return self._clock.now()
 
+    def used(self, *uses: Use) -> None:
+        """Note what somebody relies on who does this."""
+        note_used(self.assume, self.product, uses)
+
     def login_of(self, user: str | None) -> Login:
         """A user's credentials. Raises UsageError for one whom this bench does not know."""
         name = user or self.first
@@ -101,6 +115,7 @@ class HanAccess:
         name = user or self.first
         found = self._clients.get(name)
         if found is not None and self._clock.seconds() - self._used[name] > CYCLE_S:
+            self.used("session")
             await self._end(name)
             found = None
         if found is None:
@@ -112,6 +127,9 @@ class HanAccess:
             except LoginRefused as error:
                 await found.close()
                 raise self._wrong_file(name, error) from None
+            except (NotUnderstood, Refused) as error:
+                await found.close()
+                raise self._wrong_product(error) from None
             except BaseException:
                 await found.close()
                 raise
@@ -147,6 +165,13 @@ class HanAccess:
             _REFUSED[(*self._where(), login.user)] = text
         return BenchError(text)
 
+    def _wrong_product(self, error: HanError) -> Exception:
+        """What is raised where the first login ever is answered as this product does not: the type may be wrong."""
+        if not self._real or self._known():
+            return error
+        where = joined(*self._where())
+        return BenchError(f"{where} does not answer a login as a {self.product} does; is the type right? {error}")
+
     def _judge(self, error: HanError) -> Exception:
         """At a real gateway the bench cannot tell cable, address and device apart."""
         if not self._real:
@@ -155,7 +180,7 @@ class HanAccess:
             if self._known():
                 return error
             return BenchError(
-                f"{':'.join(map(str, self._where()))} shows the certificate {error.shown}, the bench file names "
+                f"{joined(*self._where())} shows the certificate {error.shown}, the bench file names "
                 f"{error.expected}: another gateway, or a new certificate; nothing was sent to it"
             )
         before = "; it answered before" if self._known() else ""
@@ -174,6 +199,7 @@ class HanAccess:
         if settings is None:
             raise HanUnreachable("the gateway has no home interface at the moment")
         settings = replace(settings, fingerprint=settings.fingerprint or self.pinned)
+        self.used("login", *(("secret",) if login.password is not None else ()))
         from devices.han.open import open_client
 
         made = open_client(
@@ -196,6 +222,9 @@ class HanAccess:
         """Wait until the next login is due (han 2.1), which is now."""
         await self.until_due()
         settings = self._settings()
+        if self._real:
+            default_s = GENTLE.total_seconds() if self.product == "ppc" else 0.0
+            note_every(self.assume, self._every.total_seconds(), default_s)
         if settings is not None and self._every:
             _LAST_LOGIN[(settings.host, settings.port)] = self._clock.now()
 
@@ -221,6 +250,10 @@ class HanAccess:
         """
         self._clients.pop(user or self.first, None)
 
+    def proven(self, user: str | None) -> bool:
+        """Whether a user's credentials need no trial: they were taken before, or the bench has introduced him."""
+        return not self._real or (*self._where(), self.login_of(user).user) in _TAKEN
+
     def open(self, user: str | None) -> bool:
         """Whether a user is logged in."""
         return (user or self.first) in self._clients
@@ -234,6 +267,7 @@ class HanAccess:
         """What the gateway says of itself, once."""
         if "id" in self.told:
             return
+        self.used("device")
         info: DeviceInfo = await client.device()
         self.told = {
             "id": info.id or client.link.number or "not told",

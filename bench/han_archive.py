@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.han_assumptions import ARCHIVED_DAYS
 from bench.store import write_json
 from devices.errors import BenchError
 from devices.han.errors import HanError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.rig import Rig
     from devices.han.content import Reading
 
-LONGEST: Final = timedelta(days=40)
+LONGEST: Final = timedelta(days=ARCHIVED_DAYS)
 """How far back original lists are archived from a gateway that says no begin of any contract."""
 
 
@@ -27,6 +28,7 @@ async def export(rig: Rig, user: str | None) -> tuple[str, str]:
     """Write a file for every contract with values; what was written, and the first problem (empty: none)."""
     try:
         client = await rig.han.client(user)
+        rig.han.used("trudi", "contracts", "list", "derived", "log")
         now = (await client.device()).time or rig.clock.now()
         told: list[str] = []
         for contract in await client.contracts():
@@ -53,11 +55,14 @@ async def archive(rig: Rig, user: str | None) -> tuple[str, str]:
     """Fetch values, contracts and the log, as before a decommissioning ([CONEXA] E-7, [PPC] 3.3)."""
     try:
         client = await rig.han.client(user)
+        rig.han.used("contracts", "list", "derived", "log")
         info = await client.device()
         now = info.time or rig.clock.now()
         contracts = await client.contracts()
         begins = [one.begin for one in contracts if one.begin is not None]
         begin = min(begins) if begins else now - LONGEST
+        if not begins:
+            rig.han.used("archive")
         meters = {name: await client.originals(name, begin, now) for name in await client.meters()}
         derived = {}
         for one in contracts:
@@ -77,9 +82,8 @@ async def archive(rig: Rig, user: str | None) -> tuple[str, str]:
     write_json(rig.folder / "archive.json", kept)
     count = sum(map(len, meters.values()))
     rest = sum(map(len, derived.values()))
-    seen = (
-        f"{count} readings of {len(meters)} meters, {rest} derived, {len(contracts)} contracts, {len(log)} log entries"
-    )
+    of = "1 meter" if len(meters) == 1 else f"{len(meters)} meters"
+    seen = f"{count} readings of {of}, {rest} derived, {len(contracts)} contracts, {len(log)} log entries"
     missing = "values" if not count else "log" if not log else ""
     return seen, f"there is no {missing} to archive" if missing else ""
 

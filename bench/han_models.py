@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from bench.han_assumptions import GENTLE_S
 from bench.quantity import Duration
 from bench.written import Written
 from devices.errors import UsageError
@@ -17,9 +19,11 @@ from devices.han.login import ClientCertificate, Login, Settings
 
 CONSUMER: Final = "consumer-1"
 """The consumer of an emulated gateway unless a scenario names others."""
-GENTLE: Final = timedelta(minutes=15)
+GENTLE: Final = timedelta(seconds=GENTLE_S)
 """Time from one login to the next that a PPC bears (han 2.1)."""
 _FINGERPRINT: Final = re.compile(r"(?:[0-9A-Fa-f]{2}:?){32}")
+_HOST: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_BRACKETS: Final = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 _MOST_PASSWORD: Final = 4096
 
 
@@ -55,6 +59,18 @@ class HanOnBench(Written):
     self_test: Literal["allowed", "forbidden"] = "forbidden"
     wrong_logins: Literal["allowed", "forbidden"] = "forbidden"
 
+    @field_validator("address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        if "://" in value or "/" in value:
+            raise ValueError("host and port alone, without 'https://' and path: write it like 192.168.1.200:443")
+        host, port = _parted(value)
+        if port is not None and not (port.isdecimal() and 1 <= int(port) <= 65535):
+            raise ValueError(f"{port!r} is no port from 1 to 65535: write it like 192.168.1.200:443")
+        if not _HOST.fullmatch(host) and not _is_ipv6(host):
+            raise ValueError(f"{host!r} is no host name and no IP address: write it like 192.168.1.200:443")
+        return value
+
     @field_validator("fingerprint")
     @classmethod
     def _hex(cls, value: str | None) -> str | None:
@@ -76,10 +92,8 @@ class HanOnBench(Written):
     @property
     def where(self) -> tuple[str, int]:
         """Host and port."""
-        host, colon, port = self.address.rpartition(":")
-        if colon and port.isdecimal() and "]" not in port and (":" not in host or host.startswith("[")):
-            return host.strip("[]"), int(port)
-        return self.address.strip("[]"), self.port
+        host, port = _parted(self.address)
+        return host, self.port if port is None else int(port)
 
     def settings(self) -> Settings:
         """As the client wants it."""
@@ -91,6 +105,23 @@ class HanOnBench(Written):
         if self.certificate is not None:
             return Login(self.user, None, client_certificate(self.certificate, self.key, self.key_password_env))
         return Login(self.user, read_password(self.password_file, self.password_env))
+
+
+def _parted(address: str) -> tuple[str, str | None]:
+    """Host without brackets, and what stands for the port behind a colon; None: nothing does."""
+    match = _BRACKETS.fullmatch(address)
+    if match is not None:
+        return match[1], match[2]
+    host, colon, port = address.partition(":")
+    return (address, None) if not colon or ":" in port else (host, port)
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def read_password(file: str | None, variable: str | None) -> str:
@@ -118,6 +149,11 @@ def client_certificate(certificate: str, key: str | None, key_password_env: str 
             raise UsageError(f"there is no file {name}")
     password = None if key_password_env is None else read_password(None, key_password_env)
     return ClientCertificate(Path(certificate), None if key is None else Path(key), password)
+
+
+def joined(host: str, port: int) -> str:
+    """``host:port``, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class GivenHanUser(Written):

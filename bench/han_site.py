@@ -5,17 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
 from bench import contract_orders
+from bench.han_credentials import make_credential
 from bench.han_models import CONSUMER, GivenHanUser
 from devices.errors import BenchError
 from devices.han.login import ClientCertificate, Login
@@ -32,8 +27,6 @@ RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
 READY_S: Final = 600.0
 """Bench seconds within which an emulated gateway is ready after its mains came on."""
 _POLL_S: Final = 1.0
-_P256: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Order of P-256; keys below it are good on both curves."""
 
 
 @dataclass(frozen=True)
@@ -67,29 +60,15 @@ def make_users(rig: Rig, realm: str, folder: Path, rng: random.Random) -> dict[s
 
 
 def _certificate(name: str, folder: Path, rng: random.Random, now: datetime, product: str) -> tuple[Path, bytes]:
-    """A certificate that its owner signed, with its key in one file; CONEXA takes secp384r1 only (han 3.1)."""
-    curve = ec.SECP384R1() if product == "conexa" else ec.SECP256R1()
-    key = ec.derive_private_key(rng.randrange(1, _P256), curve)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(rng.getrandbits(63) | 1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=3650))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    """A certificate with its key in one file, and its DER."""
+    made = make_credential(name, product, now, rng)
     file = folder / f"{name}.pem"
-    octets = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
     try:
         file.touch(0o600)
-        file.write_bytes(octets)
+        file.write_bytes(made.key_pem + made.pem)
     except OSError as error:
         raise BenchError(f"{file} cannot be written: {error.strerror}") from error
-    return file, made.public_bytes(Encoding.DER)
+    return file, made.der
 
 
 class EmulatedSite:

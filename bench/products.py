@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from devices import gateway_types
@@ -23,6 +24,12 @@ DEVICES = (*ALL, *METERS)
 def gateway_type(name: str) -> GatewayType:
     """The data of the gateway `name`; loaded once."""
     return gateway_types.load(name)
+
+
+def clauses_of(device: str, clauses: Iterable[str]) -> tuple[str, ...]:
+    """Those that say something of `device`: not the clauses of another gateway's handbook, such as ``PPC 4.1``."""
+    others = {name for name in ALL if name != device} if device else set()
+    return tuple(clause for clause in clauses if clause.partition(" ")[0].lower() not in others)
 
 
 def device_name(name: str) -> str:

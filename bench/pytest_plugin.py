@@ -136,7 +136,9 @@ class ScenarioItem(pytest.Item):
         self.user_properties.extend(
             [("key", case.key), ("scenario", case.scenario.id), ("suite", case.suite), ("gateway", case.gateway)]
         )
-        self.user_properties.extend(("verifies", clause) for clause in case.scenario.verifies)
+        from bench.products import clauses_of
+
+        self.user_properties.extend(("verifies", clause) for clause in clauses_of(case.gateway, case.scenario.verifies))
 
     def setup(self) -> None:
         from bench.applicability import not_applicable

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.han_assumptions import KEPT_DAYS
 from devices.errors import BenchError
 from devices.gateway_types.model import GatewayType
 from devices.maintenance import MaintenancePort
@@ -74,7 +75,7 @@ class Records:
         return await self._maintenance.read("info")
 
 
-KEPT: Final = timedelta(days=40)
+KEPT: Final = timedelta(days=KEPT_DAYS)
 """How far back values are read at a home interface; a PPC is slow to give more (han 2.1)."""
 
 
@@ -117,6 +118,7 @@ class HanRecords(Records):
         if book != "consumer":
             raise BenchError(f"a consumer cannot read the {book} log at the home interface")
         client = await self._access.client(consumer)
+        self._access.used("log")
         found = []
         for number, one in enumerate(await client.log(), 1):
             names = event_names(self._product, one)
@@ -138,6 +140,7 @@ class HanRecords(Records):
     async def values(self, meter: str | None = None, *, attributes: bool = False) -> list[dict[str, Any]]:
         """Original values of the last 40 days in their order, as `Records.values` has them."""
         client = await self._access.client()
+        self._access.used("records", "list")
         now = (await client.device()).time or self._access.now()
         rows = []
         for one in await client.meters():

@@ -169,6 +169,7 @@ class Session:
                 "time": self.bench.time,
                 "emulated": not self.bench.real_parts() if self.bench.gateway.absent else self.bench.gateway.emulated,
                 "file": "bench.yaml",
+                **({"reached": reached} if (reached := self.bench.only_han) else {}),
             },
             "gateway": self.bench.gateway.model_dump(exclude_defaults=True, mode="json"),
             "versions": versions(),

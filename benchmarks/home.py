@@ -1,7 +1,8 @@
 """The home interface of the three products: current values for twenty clients, memory, and the first answer after a
 start with forty days of eight meters.
 
-Beside it, in the same run, a bare aiohttp server with the same TLS that answers the same octets without login.
+Beside it, in the same run, a bare aiohttp server with the same TLS that answers the same octets without login. The
+gateway runs as an installed program does, with its bytecode kept from start to start.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from firmware.han.certificate import make_han_certificate
 from firmware.han.server import SUITES
 from firmware.storage.memory import NonVolatileMemory
 
-CLIENTS, SECONDS, METERS, HISTORY = 20, 10.0, 8, "40d"
-GOAL_MS, GOAL_START_S = 50.0, 2.0
+CLIENTS, SECONDS, METERS, HISTORY = 20, 5.0, 8, "40d"
+GOAL_SHARE, GOAL_MS, GOAL_START_S = 0.99, 50.0, 2.0
+LIMIT_S = 900
+"""Then it is given up, whatever hangs; on a quiet computer it takes less than four minutes."""
 JSON = {"Content-Type": "application/json"}
 Call = Callable[[ClientSession, dict[str, Any]], Awaitable[bytes]]
 
@@ -93,11 +96,13 @@ def _gateway(product: str, folder: Path, *options: str) -> Iterator[tuple[int, d
         str(folder / "data"),
         *options,
     ]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
     begin = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
     assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
     try:
+        told = json.loads(process.stdout.readline())
         yield process.pid, told, time.monotonic() - begin
     finally:
         process.send_signal(signal.SIGTERM)
@@ -198,6 +203,12 @@ def _peer(body: bytes) -> list[float]:
     return found
 
 
+def _cpu_s(pid: int) -> float:
+    """Of all its threads, in the program and in the system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _rss_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -222,7 +233,7 @@ def _measure(product: str, folder: Path) -> None:
     begin = time.monotonic()
     with _gateway(product, folder) as (pid, told, ready_s):
         asyncio.run(_first_answer(product, told))
-        first_s = time.monotonic() - begin
+        first_s, first_cpu_s = time.monotonic() - begin, _cpu_s(pid)
         times, sample = asyncio.run(_load(told, CALLS[product], login=True))
         memory_mb = _rss_mb(pid)
     bare = _peer(sample)
@@ -230,19 +241,33 @@ def _measure(product: str, folder: Path) -> None:
     print(
         f"{product:>7}  {len(times) / SECONDS:>6.0f}  {_quantile(times, 0.5):>7.1f}  {_quantile(times, 0.99):>7.1f}"
         f"  {within:>8.2%}  {len(bare) / SECONDS:>7.0f}  {len(times) / len(bare):>5.2f}  {memory_mb:>6.0f}"
-        f"  {ready_s:>7.2f}  {first_s:>7.2f}",
+        f"  {ready_s:>7.2f}  {first_s:>7.2f}  {first_cpu_s:>5.2f}  {os.getloadavg()[0]:>4.1f}"
+        f"  {_met(within >= GOAL_SHARE)}, {_met(first_s <= GOAL_START_S)}",
         flush=True,
     )
 
 
+def _met(good: bool) -> str:
+    return "met" if good else "missed"
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"not done within {LIMIT_S} s")
+
+
 def main() -> None:
-    """Print a line for each product."""
+    """Print a line for each product. Raises TimeoutError."""
+    signal.signal(signal.SIGALRM, _too_long)
+    signal.alarm(LIMIT_S)
     print(f"{CLIENTS} clients, current values; {METERS} meters with {HISTORY} of history")
-    print("product   req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s")
+    print("product   req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s  CPU s  load  goals")
     for product in CALLS:
         with tempfile.TemporaryDirectory() as folder:
             _measure(product, Path(folder))
-    print(f"goals: 99 % within {GOAL_MS:.0f} ms; first answer within {GOAL_START_S:.0f} s")
+    signal.alarm(0)
+    print(f"goals: {GOAL_SHARE:.0%} within {GOAL_MS:.0f} ms; first answer within {GOAL_START_S:.0f} s")
+    print("ratio: requests a second beside those of the bare server; CPU s: of the gateway, until its first answer")
+    print("load: tasks that want to run, in the last minute; with many more than cores the times say little")
 
 
 if __name__ == "__main__":

@@ -178,6 +178,9 @@ class Options:
     han_conexa_challenge: str = "MD5"
     """What CONEXA asks programs and browsers for: ``MD5``, ``SHA-256``, or ``announced``: newer firmware announces
     SHA-256 and takes MD5 only (han 3.1)."""
+    han_conexa_unmeant_status: int = 401
+    """HTTP status for an answer by SHA-256 that is announced but not taken; its body is empty (han 3.1, which tells no
+    status: a program that is told 401 says "wrong password", one that looks at the body alone that it is empty)."""
     han_conexa_user_suffix: str = ".sm"
     """What follows the user's id in the path that the redirect names; without it is taken as well (han 3.1)."""
     han_conexa_version: str = "1.3.0"
@@ -185,13 +188,18 @@ class Options:
     han_conexa_long_obis: bool = False
     """Whether ``obis`` is followed by ``.<meter>.sm`` (han 3.2 knows both)."""
     han_conexa_energy_scaler: int = -1
-    """Scaler of energies in answers: tenths of a watt-hour, on which programs rely (han 3.2); values stored otherwise
-    are cut and signed anew as they are handed out. 1: as stored."""
+    """Scaler of energies in answers: tenths of a watt-hour, on which programs rely without asking for the scaler (han
+    3.2). Assumed for meters that count otherwise, of which no source tells: the lists hold what the meter said, signed
+    as such (wan-core 7.1); what is handed out is cut to this scaler and carries a signature of its own over the value
+    and the scaler handed out, made at that moment. 1: as stored, with the stored signature."""
     han_conexa_point_codes: str = "1:21 2:22 6:26 7:27 9:29 10:3f 14:2e"
     """Use case and last octet of the names of usage points, 01005e318021.taf1-1.sm (han 3.2 shows that of TAF-1; those
     of TAF-7 and 10 are of wan-core 6.1, the others inferred)."""
     han_conexa_profile_ready_s: float = 600.0
     """How long after the begin of a contract its signed profile is there; ``taf-profile`` is empty before."""
+    han_conexa_log_language: str = "de"
+    """Language of the messages of log entries in answers, ``de`` or ``en``: no source tells it; the maker's list of
+    messages and his handbook are German ([CONEXA] E-5.6)."""
     han_conexa_log_numbers: bool = False
     """Whether ``level`` and ``outcome`` of log entries are numbers (1 to 4, 0 and 1) instead of words (han 3.2 does not
     say)."""

@@ -123,7 +123,12 @@ def _devices(run: RunFolder) -> Iterator[Fact]:
         meter = is_meter(case.gateway)
         kinds[meter] = kinds.get(meter, False) or run.was_emulated(case)
     for meter, emulated in sorted(kinds.items()) or [(False, run.emulated)]:
-        yield Fact("Meter under test" if meter else "Gateway", "emulated" if emulated else "real device")
+        kind = "emulated" if emulated else "real device"
+        if run.reached and not meter and not emulated:
+            kind = (
+                f"reached over the home interface at {run.reached}; whether it is a real device the bench cannot tell"
+            )
+        yield Fact("Meter under test" if meter else "Gateway", kind)
 
 
 _TIME_BASES = {

@@ -13,6 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from bench.products import clauses_of
 from bench.report.stored_json import (
     MAX_JSON,
     Json,
@@ -101,6 +102,7 @@ class CaseRecord:
         damage: what could not be read of it, in words.
         broken: so much is damaged that its verdict is not known.
         device_emulated: the device under test was an emulation; None: not recorded.
+        verifies: clauses that it verifies for this device; those of other products' handbooks are left out.
         told: what the gateway told of itself at its home interface, by name.
     """
 
@@ -168,6 +170,7 @@ class RunFolder:
         time_base: virtual or real.
         stated: what the laboratory stated (laboratory, item, customer ...), by field.
         gateway: what the bench file says of the gateway, by field.
+        reached: host and port of the home interface, where nothing but its cable joins bench and gateway; else empty.
     """
 
     path: Path
@@ -187,6 +190,7 @@ class RunFolder:
     interruptions: tuple[InterruptionRecord, ...] = ()
     stated: tuple[tuple[str, str], ...] = ()
     gateway: tuple[tuple[str, str], ...] = ()
+    reached: str = ""
 
     def was_emulated(self, case: CaseRecord) -> bool:
         """Whether the device of `case` was an emulation; a meter may be one where the gateway is none."""
@@ -230,6 +234,7 @@ def read_run_folder(path: Path | str) -> RunFolder:
         interruptions=tuple(_interruption(item) for item in as_list(run.get("interruptions"))),
         stated=as_pairs(run.get("stated")),
         gateway=as_pairs(run.get("gateway")),
+        reached=as_text(bench.get("reached")),
     )
 
 
@@ -268,19 +273,20 @@ def _read_case(folder: Path, entry: Json) -> CaseRecord:
     broken = judged is None and bool(damage)
     gateway = as_mapping(stored.get("gateway"))
     key = as_text(stored.get("key") or entry.get("key")) or (where.name if where else "?")
+    device = as_text(gateway.get("type")) or as_text(entry.get("gateway"))
     merged = {**entry, **stored}
     return CaseRecord(
         key=key,
         folder=where,
         scenario=as_text(merged.get("scenario")) or key,
         title=as_text(merged.get("title")),
-        gateway=as_text(gateway.get("type")) or as_text(entry.get("gateway")),
+        gateway=device,
         gateway_name=as_text(gateway.get("name")),
         device_emulated=told if isinstance(told := gateway.get("emulated"), bool) else None,
         verdict=judged,
         reason=as_text(merged.get("reason")),
         purpose=as_text(merged.get("purpose")),
-        verifies=as_texts(merged.get("verifies")),
+        verifies=clauses_of(device, as_texts(merged.get("verifies"))),
         parameters=as_pairs(merged.get("parameters")),
         needs=as_texts(merged.get("needs")),
         suite=as_text(merged.get("suite")),

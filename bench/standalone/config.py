@@ -9,13 +9,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
-from bench.bench_parts import AssumedOfMeters
+from bench.assumed_values import AssumedOfMeters
 from bench.scenario.contract_models import GivenContract, Instant, contract_mistakes
 from bench.scenario.meter_models import GivenMeter
 from bench.scenario.mistakes import translate
 from bench.scenario.radio_models import GivenRadioMeter
 from bench.scenario.source import Source, read
-from bench.tools.connection import id_of
+from bench.tools.meter_ids import id_of
 from bench.written import Written
 from devices.errors import Place, UsageError, UsageErrors
 from devices.protocols.sml.obis import parse_obis

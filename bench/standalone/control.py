@@ -13,13 +13,15 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.standalone.data_dir import short_name
 from bench.standalone.meters import Meters
 from bench.standalone.unit import Unit
 from devices.errors import BenchError, SmgwBenchError, UsageError
-from devices.leds.watch import LedWatch
+
+if TYPE_CHECKING:
+    from devices.leds.watch import LedWatch
 
 LONGEST_LINE: Final = 1 << 18
 Answer = dict[str, Any]
@@ -32,11 +34,11 @@ class Control:
     Args:
         unit: the gateway.
         meters: its meters.
-        leds: what its LEDs show.
+        leds: gives what watches its LEDs.
         told: gives what was told of it at its start.
     """
 
-    def __init__(self, unit: Unit, meters: Meters, leds: LedWatch, told: Callable[[], Answer]) -> None:
+    def __init__(self, unit: Unit, meters: Meters, leds: Callable[[], LedWatch], told: Callable[[], Answer]) -> None:
         self._unit = unit
         self._meters = meters
         self._leds = leds
@@ -128,8 +130,9 @@ class Control:
             self.stop.set_result(None)
 
     def _read_leds(self) -> Answer:
-        lit = self._leds.levels()
-        shown = {line: str(self._leds.reading(line).pattern) for line in self._leds.lines}
+        watch = self._leds()
+        lit = watch.levels()
+        shown = {line: str(watch.reading(line).pattern) for line in watch.lines}
         return {"leds": {line: {"lit": lit[line], "shows": pattern} for line, pattern in shown.items()}}
 
 

@@ -21,6 +21,8 @@ MEMORY: Final = "memory.sqlite"
 SOCKET: Final = "control.sock"
 _IDENTITY: Final = "gateway.json"
 _LOCK: Final = "gateway.lock"
+_BEFORE_IDENTITY: Final = frozenset((_LOCK, f"{_IDENTITY}.part"))
+"""What a start that is killed early leaves behind."""
 _LONGEST_SOCKET: Final = 100
 """Octets of a socket's path that every system takes."""
 
@@ -73,10 +75,7 @@ class DataFolder:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise BenchError(f"{path} cannot be used: {error.strerror}") from error
-        if not self._identity.exists() and self.memory.exists():
-            raise UsageError(
-                f"{self.path} holds the memory of something else than `smgw-bench gateway`", hint="name a new folder"
-            )
+        self._check_ours()
         self._take()
         try:
             self.kept = self._read()
@@ -130,6 +129,25 @@ class DataFolder:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _check_ours(self) -> None:
+        """Raise UsageError for a folder of something else; what is left of a start that was broken off is ours."""
+        if self._identity.exists():
+            return
+        if self.memory.exists():
+            raise UsageError(
+                f"{self.path} holds the memory of something else than `smgw-bench gateway`", hint="name a new folder"
+            )
+        try:
+            strange = sorted(one.name for one in self.path.iterdir() if one.name not in _BEFORE_IDENTITY)
+        except OSError as error:
+            raise BenchError(f"{self.path} cannot be used: {error.strerror}") from error
+        if strange:
+            more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+            raise UsageError(
+                f"--data: {self.path} is no gateway's folder: it holds {strange[0]!r}{more}",
+                hint="name a new or an empty one",
+            )
 
     def _take(self) -> None:
         try:

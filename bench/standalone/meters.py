@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bench.emulation import DirectMeter
 from bench.played_meter import make_given
 from bench.standalone.data_dir import DataFolder
 from bench.standalone.plan import Plan
-from bench.tools.emulated_air import EmulatedAir
 from bench.tools.emulated_bus import EmulatedBus
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.meters.base_meter import BaseMeter
-from devices.meters.radio.meter import RadioMeter
 from devices.meters.wired_station import WiredStation
 from devices.ports.base import BytePort
 from devices.ports.radio import Antenna
+
+if TYPE_CHECKING:
+    from devices.meters.radio.meter import RadioMeter
 
 BEGAN_S: Final = 0.0
 """When they began to count: the clock's zero is the gateway's origin."""
@@ -131,6 +132,8 @@ class DirectMeters:
 def _air(clock: Clock, plan: Plan, stack: ExitStack) -> tuple[Antenna | None, dict[str, RadioMeter]]:
     if not plan.radio:
         return None, {}
+    from bench.tools.emulated_air import EmulatedAir
+
     air = EmulatedAir(clock)
     stack.callback(air.close)
     antenna = air.air.antenna("gateway", distance_m=0)

@@ -25,7 +25,7 @@ from bench.standalone.config import (
     read_gateway_file,
     read_meters_file,
 )
-from bench.tools.connection import id_of, name_of
+from bench.tools.meter_ids import id_of, name_of
 from devices import gateway_types
 from devices.errors import Place, UsageError
 from devices.gateway_types.model import GatewayType

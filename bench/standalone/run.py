@@ -13,13 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bench.emulation import last_known
 from bench.quantity import printable
+from bench.scenario.contract_models import LOCAL
 from bench.standalone.control import Control, listening
 from bench.standalone.data_dir import DataFolder, Kept
+from bench.standalone.garbage import made_to_stay
 from bench.standalone.history import LEAD, Stopped, begin_of_history, fill
 from bench.standalone.meters import Meters
 from bench.standalone.plan import Plan, Profile, make_plan
@@ -29,11 +32,15 @@ from bench.standalone.users import Told, introduce
 from bench.tools.stopping import stopped
 from devices.clock import Clock, run, wall_now
 from devices.errors import BenchError, UsageError
-from devices.leds.watch import LedWatch
 from devices.ports.memory import memory_pair
+
+if TYPE_CHECKING:
+    from devices.leds.watch import LedWatch
 
 HAN_WITHIN_S: Final = 60.0
 """How long the home interface may take once the firmware is ready."""
+LEDS_AFTER_S: Final = 1.0
+"""The LEDs are watched from so long after it is ready, or since somebody asks for them: clients come first."""
 Gap = Literal["leave", "fill"]
 
 
@@ -93,8 +100,11 @@ def _run(options: Options) -> int:
             if not folder.memory.exists():
                 if begin is not None:
                     _fill_new(plan, folder, profiles)
-            elif options.gap == "fill":
-                _fill_gap(plan, folder, profiles)
+            else:
+                if options.history is not None:
+                    _say_what_is_there(folder, options.history)
+                if options.gap == "fill":
+                    _fill_gap(plan, folder, profiles)
             return run(_serve(plan, folder, options, address, users, profiles), virtual=False)
         except Stopped as end:
             return end.code
@@ -136,6 +146,7 @@ def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetim
     passwords = {} if kept is None else kept.passwords
     folder.keep(Kept(plan.product.id, plan.device_id, origin, began, passwords))
     shutil.rmtree(folder.meters, ignore_errors=True)  # of a gateway that never was
+    _remove(_part_of(folder))
 
 
 def _profiles(plan: Plan, folder: DataFolder, ways: Sequence[Profile]) -> Callable[[datetime], list[Profile]]:
@@ -157,16 +168,25 @@ def _profiles(plan: Plan, folder: DataFolder, ways: Sequence[Profile]) -> Callab
     return make
 
 
+def _say_what_is_there(folder: DataFolder, history: str) -> None:
+    """A history is made for a new gateway only: who asks for one later is told."""
+    assert folder.kept is not None
+    since = f"{folder.kept.began.astimezone(LOCAL):%Y-%m-%d %H:%M}"
+    warn(f"--history {history}: {folder.path} is that of a gateway since {since}, nothing is added")
+
+
 def _fill_new(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], list[Profile]]) -> None:
     """The history of a new gateway; it counts once it is whole."""
     assert folder.kept is not None
-    part = folder.memory.with_name(folder.memory.name + ".part")
-    _remove(part)
+    part = _part_of(folder)
     try:
         fill(plan, folder, part, folder.kept.origin, profiles, _progress(), durable=False)
         with part.open("rb") as octets:
             os.fsync(octets.fileno())
         part.rename(folder.memory)
+    except Stopped:
+        warn("the history was broken off, nothing of it is kept")
+        raise
     finally:
         _remove(part)
 
@@ -176,6 +196,11 @@ def _fill_gap(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], lis
     since = last_known(folder.memory)
     if since is not None and since < wall_now():
         fill(plan, folder, folder.memory, since, profiles, _progress(), durable=True)
+
+
+def _part_of(folder: DataFolder) -> Path:
+    """The memory while its history is made."""
+    return folder.memory.with_name(folder.memory.name + ".part")
 
 
 def _remove(part: Path) -> None:
@@ -212,6 +237,8 @@ async def _serve(
     clock = Clock(loop, folder.kept.origin, elapsed_s=(wall_now() - folder.kept.origin).total_seconds())
     loop.set_exception_handler(_crashed(folder))
     async with AsyncExitStack() as stack:
+        starting = stack.enter_context(ExitStack())
+        starting.enter_context(made_to_stay())
         stop = stopped(stack.enter_context(ExitStack()))
         bus, lmn = memory_pair(clock, ("LMN", "gateway LMN"))
         meters = Meters(clock, plan, folder, bus)
@@ -220,8 +247,17 @@ async def _serve(
         unit = await stack.enter_async_context(
             plugged_in(clock, plan, folder.memory, lmn, meters.antenna, options=firmware, han=address)
         )
-        leds = LedWatch(clock.seconds, unit.plug.leds)
-        stack.callback(leds.close)
+
+        @cache
+        def leds() -> LedWatch:
+            from devices.leds.watch import LedWatch
+
+            watch = LedWatch(clock.seconds, unit.plug.leds)
+            stack.callback(watch.close)
+            return watch
+
+        if options.real_boot:
+            leds()
         work = asyncio.ensure_future(_bring_up(unit, plan, folder, options, users, profiles))
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -233,6 +269,8 @@ async def _serve(
         control = Control(unit, meters, leds, lambda: replace(told, **_present(unit)).as_json())
         await stack.enter_async_context(listening(folder.socket, control.answer))
         _say(told, as_json=options.as_json)
+        starting.close()
+        stack.callback(loop.call_later(LEDS_AFTER_S, leds).cancel)
         await asyncio.wait((stop, control.stop), return_when=asyncio.FIRST_COMPLETED)
         control.stop.cancel()
         return stop.result() if stop.done() else 0

@@ -5,23 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    pkcs12,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from bench.emulation import realm_of
+from bench.han_credentials import make_credential
 from bench.standalone.config import CONSUMER_RIGHTS, GENERATE, TECHNICIAN_RIGHTS, User
 from bench.standalone.data_dir import DataFolder
 from bench.standalone.plan import Plan, Profile
@@ -32,7 +24,6 @@ from devices.protocols.http_digest import MD5, SHA_256, ha1
 
 P12_PASSWORD: Final = "smgw"
 """Of the .p12 files that are made; browsers take none without."""
-_YEARS: Final = 10
 Role = Literal["consumer", "technician"]
 
 
@@ -137,40 +128,18 @@ def _certificate(plan: Plan, folder: DataFolder, role: Role, name: str, user: Us
     stem = folder.certificates / name
     files = (stem.with_name(f"{name}.pem"), stem.with_name(f"{name}.key.pem"), stem.with_name(f"{name}.p12"))
     if not all(one.exists() for one in files):
-        _make(name, role, ec.SECP384R1() if plan.product.id == "conexa" else ec.SECP256R1(), files)
+        _make(name, role, plan.product.id, files)
     return files
 
 
-def _make(name: str, role: Role, curve: ec.EllipticCurve, files: tuple[Path, Path, Path]) -> None:
-    """A key and its certificate, signed by itself: the gateway compares it octet by octet."""
-    key = ec.generate_private_key(curve)
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "smgw-bench"), x509.NameAttribute(NameOID.COMMON_NAME, name)]
-    )
-    begin = datetime.combine(wall_now().date(), datetime.min.time(), UTC) - timedelta(days=1)
-    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=365 * _YEARS))
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(key, hashes.SHA384() if curve.key_size > 256 else hashes.SHA256())
-    )
-    octets = pkcs12.serialize_key_and_certificates(
-        f"{role} {name}".encode(), key, made, None, BestAvailableEncryption(P12_PASSWORD.encode())
-    )
+def _make(name: str, role: Role, product: str, files: tuple[Path, Path, Path]) -> None:
+    """A certificate, its key, and both in a file for browsers."""
+    made = make_credential(name, product, datetime.combine(wall_now().date(), datetime.min.time(), UTC))
     try:
         files[0].parent.mkdir(parents=True, exist_ok=True)
-        plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        write_text(files[1], plain.decode())
-        files[2].write_bytes(octets)
-        write_text(files[0], made.public_bytes(Encoding.PEM).decode())
+        write_text(files[1], made.key_pem.decode())
+        files[2].write_bytes(made.p12(f"{role} {name}", P12_PASSWORD))
+        write_text(files[0], made.pem.decode())
     except OSError as error:
         raise BenchError(f"{files[0].parent} cannot be used: {error.strerror}") from error
 

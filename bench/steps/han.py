@@ -280,6 +280,8 @@ class HanStep(ExpectingStep):
 
     async def run(self, rig: Rig) -> Outcome:
         if self.deed not in _ACTS:
+            if self.within is not None or self.hold is not None:
+                rig.han.used("poll" if rig.bench.gateway.emulated else "poll_gently")
             return await super().run(rig)
         return await _DOINGS[self.deed](self, rig)
 
@@ -313,6 +315,7 @@ class HanStep(ExpectingStep):
 
     async def _order_selftest(self, rig: Rig) -> Outcome:
         client = await rig.han.client(self.as_user)
+        rig.han.used("selftest")
         answer = await client.selftest()
         rig.timeline.add("han", "selftest", {"accepted": answer.accepted, "text": answer.text})
         if answer.accepted:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from bench.expect import Look, Truth
+from bench.han_assumptions import BEFORE_S, BEHIND_S, CLOCK_S, GENTLE_S, GRID_S, POLL_S, Use
+from bench.quantity import text_of
 from bench.records import event_names
 from bench.steps.counting import Count
 from devices.han.errors import HanError, HanUnreachable, LoginLocked, LoginRefused, SessionEnded
 from devices.han.login import Login
+from devices.han.times import TOLERANCE
 from devices.protocols.sml.obis import format_obis, parse_obis
 
 if TYPE_CHECKING:
@@ -21,17 +25,10 @@ if TYPE_CHECKING:
     from devices.han.client import HanClient
     from devices.han.content import HanContract, LogEntry, Reading
 
-POLL_S: Final = 60.0
-"""Seconds between two looks at an emulated gateway while something is waited for."""
-GENTLE_POLL_S: Final = 900.0
-_TOLD: Final = timedelta(seconds=1)
-"""Times are told in whole seconds."""
-_KILO: Final = {"Wh": Decimal(1), "m³": Decimal(1), "W": Decimal(1)}
-
 
 def again(rig: Rig) -> float:
     """When to look again."""
-    return rig.clock.seconds() + (POLL_S if rig.bench.gateway.emulated else GENTLE_POLL_S)
+    return rig.clock.seconds() + (POLL_S if rig.bench.gateway.emulated else GENTLE_S)
 
 
 def full(code: str) -> str:
@@ -58,17 +55,34 @@ async def meters_of(client: HanClient, rig: Rig, name: str) -> list[str]:
     return found
 
 
-class Asked:
-    """Base of conditions that ask the gateway: an error of the interface is a no, with its text."""
+class AtHome(ABC):
+    """Base of all conditions about the home interface: they ask, and what they see may change by itself."""
 
     settle_s: float = 0.0
     polled: bool = True
     asks: bool = True
     user: str | None = None
+    uses: tuple[Use, ...] = ()
 
+    @abstractmethod
+    def sentence(self) -> str:
+        """What is asked, to stand after "expect that"."""
+
+    @abstractmethod
+    async def prepare(self, rig: Rig) -> Look | None:
+        """What is the bench's own time before a look; the first look where it went wrong."""
+
+    @abstractmethod
+    async def look(self, rig: Rig) -> Look:
+        """Look now."""
+
+
+class Asked(AtHome):
+    """Base of conditions that ask the gateway: an error of the interface is a no, with its text."""
+
+    @abstractmethod
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool | None, str]:
         """Whether it is so (None: that cannot be told), and what was seen."""
-        raise NotImplementedError
 
     async def prepare(self, rig: Rig) -> Look | None:
         """Log in, so that neither the login nor the pause before it counts against the gateway."""
@@ -84,6 +98,7 @@ class Asked:
         entered, paused_s = rig.clock.seconds(), rig.han.paused_s
         try:
             client = await rig.han.client(self.user)
+            rig.han.used(*self.uses)
             begun = rig.clock.seconds()
             good, seen = await self.ask(rig, client)
         except HanError as error:
@@ -94,17 +109,17 @@ class Asked:
         return Look(truth, seen, again(rig), since=begun, blind_since=blind)
 
 
-class Tried(Asked):
+class Tried(AtHome):
     """Base of conditions that find out by a login of their own."""
+
+    @abstractmethod
+    async def attempt(self, rig: Rig) -> tuple[Truth, str]:
+        """One login: what it says, and what was seen."""
 
     async def prepare(self, rig: Rig) -> Look | None:
         """Wait until a login is due: that is the bench's own time."""
         await rig.han.until_due()
         return None
-
-    async def attempt(self, rig: Rig) -> tuple[Truth, str]:
-        """One login: what it says, and what was seen."""
-        raise NotImplementedError
 
     async def look(self, rig: Rig) -> Look:
         """Try. The answer tells what was so when the login began."""
@@ -121,16 +136,18 @@ class CurrentValue(Asked):
     """The newest values of one meter, or of all."""
 
     meter: str
-    register: str | None
+    obis: str | None
     least: Decimal | None
     most: Decimal | None
     unit: str
     age_s: float | None
     user: str | None
 
+    uses = ("current",)
+
     def sentence(self) -> str:
         of = "every meter" if self.meter == "all" else f"meter {self.meter}"
-        what = f"register {self.register} of {of}" if self.register else f"values of {of}"
+        what = f"register {self.obis} of {of}" if self.obis else f"values of {of}"
         shown = f"{self.least}" if self.least == self.most else f"{self.least} to {self.most}"
         bounds = "" if self.least is None else f" with {shown} {self.unit}"
         young = "" if self.age_s is None else f", at most {self.age_s:g} s old"
@@ -152,9 +169,9 @@ class CurrentValue(Asked):
             age_s = ((now or rig.clock.now()) - reading.at).total_seconds()
             if age_s > self.age_s:
                 return False, f"{seen}, {age_s:g} s old"
-        if self.register is None:
+        if self.obis is None:
             return bool(reading.values), seen
-        value = reading.value(full(self.register))
+        value = reading.value(full(self.obis))
         if value is None:
             return False, seen
         if self.least is None or self.most is None:
@@ -174,6 +191,8 @@ class ListCount(Asked):
     grid: timedelta | None
     user: str | None
 
+    uses = ("list",)
+
     def sentence(self) -> str:
         span = f"from {self.begin:%Y-%m-%d %H:%M:%S} to {self.end:%Y-%m-%d %H:%M:%S} UTC"
         count = self.count.of("instant", "instants")
@@ -184,6 +203,8 @@ class ListCount(Asked):
         told, good = [], True
         for name in await meters_of(client, rig, self.of):
             found = await client.originals(name, self.begin, self.end)
+            if self.grid is not None and any(one.target is None for one in found):
+                rig.han.used("grid")
             instants = [_on_grid(one, self.grid) for one in found if one.values]
             different = sorted(set(instants))
             told.append(
@@ -206,7 +227,7 @@ def _on_grid(one: Reading, grid: timedelta | None) -> datetime:
     step = grid.total_seconds()
     seconds = one.at.timestamp()
     near = round(seconds / step) * step
-    return one.at if abs(near - seconds) > step * 0.01 + 2 else one.at + timedelta(seconds=near - seconds)
+    return one.at if abs(near - seconds) > step * TOLERANCE + GRID_S else one.at + timedelta(seconds=near - seconds)
 
 
 @dataclass(frozen=True)
@@ -219,9 +240,11 @@ class ContractCount(Asked):
     name: str | None
     user: str | None
 
+    uses = ("contracts",)
+
     def sentence(self) -> str:
         kind = "" if self.taf is None else f" of TAF-{self.taf}"
-        state = "" if self.state is None else f" that are {self.state}"
+        state = "" if self.state is None else f" in the state {self.state}"
         named = "" if self.name is None else f" called {self.name}"
         return f"the home interface shows {self.count.of('contract', 'contracts')}{kind}{named}{state}"
 
@@ -241,12 +264,18 @@ class ContractCount(Asked):
 
 @dataclass(frozen=True)
 class LogHas(Asked):
-    """Entries of the consumer's log."""
+    """Entries of the consumer's log.
+
+    The log has been read whole where every entry is known to be the event that is meant, or another one; else those of
+    which that is not known may change the count, and what they may change cannot be told.
+    """
 
     event: str | None
     text: str | None
     count: Count
     user: str | None
+
+    uses = ("log",)
 
     def sentence(self) -> str:
         if self.event is None and self.text is None:
@@ -258,17 +287,32 @@ class LogHas(Asked):
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool | None, str]:
         entries = await client.log()
         if self.event is None and self.text is None:
+            rig.han.used("clock")
             now = (await client.device()).time or rig.clock.now()
             for one in entries:
-                if not one.text.strip() or one.at > now + _TOLD:
+                if not one.text.strip() or one.at > now + timedelta(seconds=CLOCK_S):
                     return False, f"entry of {one.at.isoformat()}: {one.text[:60]!r}; now it is {now.isoformat()}"
         found = [one for one in entries if self._meant(rig, one)]
         first = f", first of {found[0].at.isoformat()}: {found[0].text[:60]}" if found else ""
         seen = f"{len(found)} of {len(entries)} entries{first}"
-        numbered = any(one.event for one in entries) and not (self.event and rig.gateway_type.unknown_in(self.event))
-        if not found and self.event is not None and not numbered and not rig.bench.gateway.emulated:
-            return None, f"{seen}; this product's number for {self.event} is not known, nor are its words"
-        return len(found) in self.count, seen
+        unread = [one for one in entries if not self._meant(rig, one) and not self._another(rig, one)]
+        possible = [number in self.count for number in range(len(found), len(found) + len(unread) + 1)]
+        if any(possible) and not all(possible):
+            told = f"neither number nor words are known of {len(unread)}, first of {unread[0].at.isoformat()}"
+            return None, f"{seen}; {told}: {unread[0].text[:60]}"
+        return possible[0], seen
+
+    def _another(self, rig: Rig, one: LogEntry) -> bool:
+        """Whether an entry that is not meant is certainly another one: by a documented number, or by its words."""
+        if self.event is None:
+            return True
+        product = rig.gateway_type
+        if one.event and not product.unknown_in(self.event):
+            return True
+        numbered = event_names(product, one) if one.event else ()
+        return any(not product.unknown_in(name) for name in numbered) or bool(
+            event_names(product, replace(one, event=None))
+        )
 
     def _meant(self, rig: Rig, one: LogEntry) -> bool:
         named = self.event is None or self.event in event_names(rig.gateway_type, one)
@@ -299,8 +343,12 @@ class Device(Asked):
     user: str | None = None
 
     def sentence(self) -> str:
-        told = ", ".join(f"{name} {value}" for name, value in self.wanted.items())
-        return f"the gateway tells of itself: {told}"
+        words = {"clock_within": "a time right within", "components": "components:"}
+        told = ", ".join(
+            f"{words.get(name, name)} {text_of(value) if isinstance(value, timedelta) else value}"
+            for name, value in self.wanted.items()
+        )
+        return f"the gateway tells of itself: {told or 'its firmware'}"
 
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool, str]:
         asked = rig.clock.now()
@@ -315,10 +363,11 @@ class Device(Asked):
         if "components" in self.wanted and len(info.components) not in self.wanted["components"]:
             return False, seen
         if "clock_within" in self.wanted:
+            rig.han.used("clock")
             if info.time is None:
                 return False, f"{seen}: it tells no time"
             off_s = max((asked - info.time).total_seconds(), (info.time - answered).total_seconds(), 0.0)
-            if off_s > self.wanted["clock_within"].total_seconds() + 1:  # the time is told in whole seconds
+            if off_s > self.wanted["clock_within"].total_seconds() + CLOCK_S:
                 return False, f"{seen}, off by {off_s:g} s"
         return bool(info.firmware), seen
 
@@ -330,14 +379,17 @@ class Consistent(Asked):
     meter: str
     user: str | None
 
+    uses = ("current", "list", "consistent")
+
     def sentence(self) -> str:
         return f"current values and original list of {self.meter} agree at the home interface"
 
     async def ask(self, rig: Rig, client: HanClient) -> tuple[bool, str]:
         told = []
+        before, behind = timedelta(seconds=BEFORE_S), timedelta(seconds=BEHIND_S)
         for name in await meters_of(client, rig, self.meter):
             now = await client.current(name)
-            listed = await client.originals(name, now.at - timedelta(hours=1), now.at + timedelta(minutes=1))
+            listed = await client.originals(name, now.at - before, now.at + behind)
             twin = next((one for one in reversed(listed) if one.at == now.at or one.instant == now.instant), None)
             if twin is None:
                 return False, f"{name}: the list has nothing of {now.at.isoformat()}"

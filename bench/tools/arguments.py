@@ -322,7 +322,7 @@ def _baudrate(text: str) -> int:
 
 
 def _id(text: str) -> str:
-    from bench.tools.connection import id_of
+    from bench.tools.meter_ids import id_of
     from devices.errors import UsageError
 
     try:

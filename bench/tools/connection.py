@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bench.tools.meter_ids import id_of, name_of
 from bench.tools.screen import Screen
 from bench.tools.trace import Trace
 from devices.clock import Clock
@@ -19,8 +19,6 @@ from devices.errors import UsageError
 from devices.ports.base import BytePort
 from devices.ports.serial import is_pseudo_terminal
 from devices.protocols.smarty_service import FRAME_SIZE, SELECTOR
-from devices.protocols.sml import SmlError
-from devices.protocols.sml.server_id import device_number, server_id
 from devices.rs485.adapter import AdapterPort, AdapterSettings, adapter_notes, open_adapter
 from devices.rs485.master import FoundMeter, LmnMaster, MeterSilent, NoMeter
 from devices.rs485.smarty_client import SmartyClient
@@ -168,23 +166,3 @@ def _meant(meter: FoundMeter, way: Way) -> bool:
     if way.address is not None and meter.address != way.address:
         return False
     return way.meter is None or meter.server_id == id_of(way.meter)
-
-
-def id_of(text: str) -> bytes:
-    """Server id from a device number or from its hexadecimal digits. Raises UsageError."""
-    try:
-        return server_id(text.upper())
-    except SmlError:
-        digits = re.sub(r"[\s:]", "", text)
-        if re.fullmatch(r"(?:[0-9A-Fa-f]{2}){6,14}", digits):
-            return bytes.fromhex(digits)
-    raise UsageError(f"{text!r} is no meter id", hint="a device number as 1SAG0021061001, or a server id in hex")
-
-
-def name_of(identity: bytes) -> str:
-    """Device number where the octets stand for one, else the octets."""
-    try:
-        number = device_number(identity)
-    except SmlError:
-        return identity.hex().upper()
-    return number if server_id(number) == identity else identity.hex().upper()

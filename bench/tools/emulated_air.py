@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.given_radio import load_of, plan_of
 from bench.scenario.radio_models import GivenRadioMeter
@@ -18,8 +18,9 @@ from devices.meters.radio.plan import Protection, RadioMeterPlan
 from devices.ports.base import BytePort
 from devices.ports.radio import Antenna, RadioMode
 from devices.wmbus.air import FROM_METERS, TO_METERS, Air
-from devices.wmbus.emulated.base import EmulatedStick
-from devices.wmbus.emulated.catalogue import EMULATED
+
+if TYPE_CHECKING:
+    from devices.wmbus.emulated.base import EmulatedStick
 
 _DEMONSTRATION: Final[dict[str, dict[str, Any]]] = {
     "gas": {
@@ -132,6 +133,8 @@ class EmulatedAir:
 
     def stick(self, kind: str, port: BytePort) -> EmulatedStick:
         """An emulated stick in the middle of the air; it hears the meters."""
+        from devices.wmbus.emulated.catalogue import EMULATED
+
         antenna = self.air.antenna(f"stick {kind}", distance_m=0, hears=FROM_METERS)
         return EMULATED[kind](self._clock, port, antenna, self._random())
 

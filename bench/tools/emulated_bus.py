@@ -10,7 +10,7 @@ from typing import Final
 
 from bench.played_meter import make_given, put_on_bus
 from bench.scenario.meter_models import GivenMeter
-from bench.tools.connection import id_of
+from bench.tools.meter_ids import id_of
 from bench.tools.meter_state import MeterState
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError

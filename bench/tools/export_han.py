@@ -9,11 +9,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from pydantic import ValidationError
+
+from bench.han_look import WrongPlace, look
 from bench.han_models import HanOnBench
-from devices.errors import UsageError
-from devices.han.errors import HanError, NotUnderstood
+from bench.quantity import printable
+from bench.tools.han_signatures import checked
+from bench.tools.han_signatures import told as lines_of
+from devices.errors import BenchError, UsageError
+from devices.han.errors import CertificateChanged, HanError, HanUnreachable, NotUnderstood, Refused
 from devices.han.open import open_client
 from devices.han.trudi import EXPORTED, Span, content, fetch, span_of
 from devices.protocols.trudi.errors import ExportRefused
@@ -60,12 +66,24 @@ async def export(clock: Clock, asked: Asked) -> tuple[bytes, dict[str, Any]]:
             return await _export(clock, client, asked)
         finally:
             await client.logout()
-    except NotUnderstood as error:
-        raise UsageError(str(error), hint=f"is it a {asked.product}?") from None
+    except (NotUnderstood, Refused, HanUnreachable, CertificateChanged) as error:
+        await _look(clock, asked)
+        raise UsageError(printable(" ".join(str(error).split()))) from None
     except HanError as error:
         raise UsageError(str(error)) from None
     finally:
         await client.close()
+
+
+async def _look(clock: Clock, asked: Asked) -> None:
+    """See what it is that does not answer as it should. Raises UsageError, and BenchError where nothing is there."""
+    try:
+        await look(clock, asked.product, asked.han)
+    except WrongPlace as error:
+        if error.field == ("han", "address"):
+            raise BenchError(f"--han: {error}") from None
+        hint = f"write --type {error.right}" if error.right else "a new certificate, or another gateway"
+        raise UsageError(f"--{error.field[-1]}: {error.problem}", hint=hint) from None
 
 
 async def _export(clock: Clock, client: HanClient, asked: Asked) -> tuple[bytes, dict[str, Any]]:
@@ -97,6 +115,7 @@ async def _export(clock: Clock, client: HanClient, asked: Asked) -> tuple[bytes,
         "end": fetched.span.end.isoformat(),
         "gateway": made.gateway.id,
         "fingerprint": client.link.fingerprint,
+        **checked(made),
     }
     return octets, told
 
@@ -122,6 +141,11 @@ def _span(contract: HanContract, now: datetime, asked: Asked) -> Span:
         end, closed = now.replace(microsecond=0), False
     else:
         end, closed = given.end, given.closed
+    if contract.begin is not None and contract.begin > now and asked.begin_s is None and asked.end_s is None:
+        raise UsageError(
+            f"contract {contract.id} has no values yet: it begins at {contract.begin.isoformat()}, "
+            f"and now it is {now.replace(microsecond=0).isoformat()}"
+        )
     if end < begin:
         raise UsageError(f"the span ends before it begins: {begin.isoformat()} to {end.isoformat()}")
     return Span(begin, end, closed)
@@ -159,6 +183,7 @@ def run(
         f"{told['begin']} to {told['end']}, {told['octets']} octets\n"
         f"gateway {told['gateway']}, certificate {told['fingerprint']}\n"
     )
+    sys.stdout.write("".join(f"{line}\n" for line in lines_of(told)))
     return 0
 
 
@@ -178,5 +203,13 @@ def access(
         raise UsageError("say how you log in", hint="--password-file FILE or --certificate PEM")
     try:
         return HanOnBench.model_validate({"address": address, "user": user, "fingerprint": known, **given})
-    except ValueError as error:
-        raise UsageError(f"--han: {error}") from None
+    except ValidationError as error:
+        mistake = error.errors(include_url=False)[0]
+        field = str(mistake["loc"][0]) if mistake["loc"] else "address"
+        cause = mistake.get("ctx", {}).get("error")
+        option = _OPTIONS.get(field, f"--{field.replace('_', '-')}")
+        raise UsageError(f"{option}: {printable(str(cause or mistake['msg']))}") from None
+
+
+_OPTIONS: Final = {"address": "--han", "port": "--han"}
+"""Field of the bench file -> option, where they are not called alike."""

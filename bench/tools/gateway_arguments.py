@@ -74,22 +74,29 @@ def _control(commands: _Commands) -> None:
 
 
 def _run_gateway(arguments: argparse.Namespace) -> int:
-    from bench.standalone.run import Options, gateway
+    import gc
 
-    return gateway(
-        Options(
-            arguments.type,
-            arguments.han,
-            arguments.config,
-            arguments.data,
-            arguments.meters,
-            arguments.history,
-            arguments.gap,
-            tuple(arguments.fault),
-            arguments.real_boot,
-            arguments.json,
-        )
+    from bench.standalone.garbage import made_to_stay
+
+    with made_to_stay():
+        from bench.standalone.run import Options, gateway
+
+    options = Options(
+        arguments.type,
+        arguments.han,
+        arguments.config,
+        arguments.data,
+        arguments.meters,
+        arguments.history,
+        arguments.gap,
+        tuple(arguments.fault),
+        arguments.real_boot,
+        arguments.json,
     )
+    try:
+        return gateway(options)
+    finally:
+        gc.unfreeze()
 
 
 def _run_control(arguments: argparse.Namespace) -> int:

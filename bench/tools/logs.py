@@ -6,15 +6,18 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from bench.emulation import LogVerdict, log_export, log_verdict
+from bench.emulation import log_export, log_verdict
 from devices.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.emulation import LogVerdict
 
 NOT_SOUND: Final = 1
 SHOWN: Final = 50

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from bench.bench_parts import AssumedOfMeters
+from bench.assumed_values import AssumedOfMeters
 from bench.scenario.meter_models import GivenMeter
 from bench.scenario.mistakes import translate, wrong_option
 from bench.scenario.source import Source, read
-from bench.tools.connection import EMULATED, check_terminal, id_of, name_of
+from bench.tools.connection import EMULATED, check_terminal
 from bench.tools.emulated_bus import DEMONSTRATION, EmulatedBus
+from bench.tools.meter_ids import id_of, name_of
 from bench.tools.meter_state import check_state
 from bench.tools.screen import Screen
 from bench.tools.stopping import stopped

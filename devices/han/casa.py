@@ -44,6 +44,7 @@ from devices.protocols import cms
 if TYPE_CHECKING:
     from devices.han.client import HanClient
 
+_INSTANTS: Final = ("capture_time", "timestamp_act", "timestamp")
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _OUTCOMES: Final = {
     "success": True,
@@ -101,7 +102,10 @@ class CasaClient:
     async def current(self, meter: str) -> Reading:
         """The newest reading with signatures."""
         what = f"metering/origin/{meter}/extended"
-        return _reading(what, meter, mapping(what, await self._json(f"/json/{what}")))
+        row = mapping(what, await self._json(f"/json/{what}"))
+        if not row.get("values") and not any(row.get(name) for name in _INSTANTS):
+            raise NotUnderstood(what, f"there is no value of meter {meter}")
+        return _reading(what, meter, row)
 
     async def originals(self, meter: str, begin: datetime, end: datetime) -> tuple[Reading, ...]:
         """The lists of all months that the span touches, cut to it."""
@@ -301,7 +305,7 @@ def _components(what: str, told: Mapping[str, Any]) -> Iterator[Component]:
 
 def _reading(what: str, meter: str, row: Mapping[str, Any]) -> Reading:
     """A reading, as it is written in `extended` answers, or in the lists with one key for each register."""
-    at = next((row[key] for key in ("capture_time", "timestamp_act", "timestamp") if row.get(key) is not None), None)
+    at = next((row[key] for key in _INSTANTS if row.get(key) is not None), None)
     nominal = row.get("timestamp_nom", row.get("timestamp"))
     values = []
     if "values" in row:

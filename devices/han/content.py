@@ -208,12 +208,14 @@ class RawAnswer:
         headers: in small letters; of several of one name the last.
         body: octets.
         cookies: what it sets, name -> value.
+        fields: all headers as they came, names in small letters, in their order.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes
     cookies: dict[str, str]
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def text(self) -> str:

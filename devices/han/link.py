@@ -77,6 +77,7 @@ class HanLink:
         self._changed: CertificateChanged | None = None
         self._session: aiohttp.ClientSession | None = None
         self._challenge: dict[str, str] = {}
+        self._meant: tuple[str, str] | None = None
         self._count = 0
 
     @property
@@ -125,7 +126,7 @@ class HanLink:
         """
         sent = _Sent(method, target, dict(form or {}), body, dict(headers or {}))
         knows = authenticate and self.login.password is not None
-        first = self._authorization(sent, self._algorithm()) if knows and self._challenge else None
+        first = self._authorization(sent, self._possible()[0]) if knows and self._challenge else None
         answer = await self._send(sent, first)
         if answer.status != 401 or not knows:
             return answer
@@ -137,18 +138,21 @@ class HanLink:
                 continue
             if answer.status == 200 and not answer.body and algorithm != self._possible()[-1]:
                 continue  # what newer CONEXA firmware does with the algorithm that it does not mean (han 3.1)
-            self._challenge["answered"] = algorithm
+            self._meant = (self._announced, algorithm)
             return answer
-        self._challenge = {}
+        self._challenge, self._meant = {}, None
         raise LoginRefused(f"the gateway refuses user {self.login.user!r} or his password")
 
     def _possible(self) -> tuple[str, ...]:
-        """Algorithms to try: MD5 is meant even by firmware that announces SHA-256 (han 3.1)."""
-        announced = self._challenge.get("algorithm", MD5).upper()
-        return (MD5, SHA_256) if announced.replace("-", "") == "SHA256" else (MD5,)
+        """Algorithms to try: firmware that announces SHA-256 takes MD5 only (han 3.1), other may mean it; once one was
+        taken it is the one, so that no order is sent twice and no refusal counts twice."""
+        if self._meant is not None and self._meant[0] == self._announced:
+            return (self._meant[1],)
+        return (MD5, SHA_256) if self._announced == "SHA256" else (MD5,)
 
-    def _algorithm(self) -> str:
-        return self._challenge.get("answered") or self._possible()[0]
+    @property
+    def _announced(self) -> str:
+        return self._challenge.get("algorithm", MD5).upper().replace("-", "")
 
     def _authorization(self, sent: _Sent, algorithm: str) -> str:
         self._count += 1
@@ -211,6 +215,7 @@ class HanLink:
                 data=sent.form or sent.body,
                 headers=headers,
                 allow_redirects=False,
+                skip_auto_headers=() if sent.body is None else ("Content-Type",),
                 server_hostname=self.settings.server_name or self.settings.host,
             ) as answer:
                 body = bytearray()
@@ -220,7 +225,8 @@ class HanLink:
                         raise NotUnderstood(sent.target, f"the answer has more than {LARGEST_BODY} octets")
                 shown = {name.lower(): value for name, value in answer.headers.items()}
                 cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
-                return RawAnswer(answer.status, shown, bytes(body), cookies)
+                fields = tuple((name.lower(), value) for name, value in answer.headers.items())
+                return RawAnswer(answer.status, shown, bytes(body), cookies, fields)
         except aiohttp.ConnectionTimeoutError:
             text = f"{where} cannot be reached: no connection within {self.settings.connect_s:g} s"
             raise self._judge(HanUnreachable(text)) from None
@@ -251,7 +257,7 @@ class HanLink:
         context.set_ciphers(SUITES)
         if libssl.available():
             with contextlib.suppress(libssl.LibsslError):
-                libssl.set_groups(context, CURVES)
+                libssl.set_groups(context, self.settings.curves or CURVES)
         shown = self.login.certificate
         if shown is not None:
             try:

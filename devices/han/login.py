@@ -68,6 +68,7 @@ class Settings:
         fingerprint: SHA-256 of its certificate in DER, hex; None: trusted on first use.
         connect_s, answer_s: longest waits.
         server_name: host header where it differs from `host` (CASA takes its own names only, han 4.1).
+        curves: those that are offered, by OpenSSL's names; None: those of the transparency software (han 1).
     """
 
     host: str
@@ -76,3 +77,4 @@ class Settings:
     connect_s: float = CONNECT_S
     answer_s: float = ANSWER_S
     server_name: str | None = None
+    curves: tuple[str, ...] | None = None

@@ -37,11 +37,19 @@ class Exported:
 
 
 def read_values(octets: bytes, meter: str, begin: datetime | None, end: datetime | None) -> Exported:
-    """Read an export, its values cut to the span. Raises NotUnderstood."""
+    """Read an export, its values cut to the span.
+
+    Raises:
+        NotUnderstood: no CMS, a signature of it that does not fit, or XML that makes no sense.
+    """
     try:
         signed = cms.read(octets)
     except cms.CmsError as error:
         raise NotUnderstood("export", f"no CMS: {error}") from None
+    try:
+        signed.verify()
+    except cms.CmsError as error:
+        raise NotUnderstood("export", f"its signature: {error}") from None
     try:
         root = etree.fromstring(
             signed.content, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, load_dtd=False)

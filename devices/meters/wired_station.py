@@ -2,13 +2,11 @@
 
 It hears what the bus carries, lets :class:`Discovery` find its address, keeps one link per protocol selector and hands
 what comes over a link to a service, for selector 3 the meter itself. Everything that it sends goes through
-:meth:`WiredStation._send`, where faults of `wire_faults` strike.
+:meth:`Voice.send`, where faults of `wire_faults` strike.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,10 +15,10 @@ from devices.clock import Clock
 from devices.errors import UsageError
 from devices.meters.discovery import Discovery
 from devices.meters.model import Claimant, Meter, Plain, Service, services_of
-from devices.meters.station_hearing import Alien, concerned, whole
+from devices.meters.station_hearing import concerned, whole
 from devices.meters.station_settings import EVENTS, Busy, Manners, OnEvent, StationTiming
+from devices.meters.station_voice import Timers, Voice
 from devices.meters.wire_faults import WireFault, WireFaults, make_fault
-from devices.meters.wire_strikes import Saying
 from devices.protocols.hdlc import (
     ALL_STATIONS,
     GATEWAY,
@@ -106,7 +104,6 @@ class WiredStation:
         self.powered = powered
         self.plugged = True
         self.rng = rng
-        self._silent = False
         self._clock = clock
         self._bus = bus
         given = services_of(meter) if services is None else services
@@ -125,12 +122,9 @@ class WiredStation:
         self._heard_at = 0.0
         self._links: dict[int, SecondaryLink] = {}
         self._requests: dict[int, deque[tuple[float, bytes]]] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers = Timers(clock)
         self._faults = WireFaults(self, self._struck)
-        self._numbers = itertools.count()
-        self._alien: Alien | None = None
-        self._rest = 0
-        self._transmit = bus.attach(self)
+        self._voice = Voice(clock, bus, bus.attach(self), self._faults, self.name)
         self._tune()
         meter.power(powered)
 
@@ -158,7 +152,7 @@ class WiredStation:
         self._event("power", on=on)
         self._forget()
         if on:
-            self._later("boot", self._timing.boot_s, self._listen)
+            self._timers.later("boot", self._timing.boot_s, self._listen)
 
     def restart(self) -> None:
         """Off and on again at once."""
@@ -175,19 +169,19 @@ class WiredStation:
     def plug(self, connected: bool) -> None:
         """Pull or push the bus cable; the meter keeps running and keeps its address."""
         if connected != self.plugged:
-            self.plugged = connected
+            self.plugged = self._voice.plugged = connected
             self._bus.plug(self, connected)
             self._event("plug", connected=connected)
 
     @property
     def silent(self) -> bool:
         """Whether it hears but says nothing; may be set."""
-        return self._silent
+        return self._voice.silent
 
     @silent.setter
     def silent(self, on: bool) -> None:
-        if on != self._silent:
-            self._silent = on
+        if on != self._voice.silent:
+            self._voice.silent = on
             self._event("silent", on=on)
 
     def close(self) -> None:
@@ -223,9 +217,8 @@ class WiredStation:
     def clear_faults(self, kind: str | None = None) -> None:
         """The wire is good again, or this one fault is gone; frames that are late already still come."""
         self._faults.clear(kind)
-        if self._alien is not None and not self._faults.active:
-            self._bus.detach(self._alien)
-            self._alien = None
+        if not self._faults.active:
+            self._voice.talked_over_no_more()
 
     def _struck(self, fault: str, frame: str, done: int, left: int | None) -> None:
         self._event("fault", fault=fault, frame=frame, done=done, left=left)
@@ -322,7 +315,7 @@ class WiredStation:
         except (KeyError, ValueError) as problem:
             self._event("unexpected", selector=frame.selector, reason=f"broadcast without sense: {problem}")
             return
-        self._cancel("discovery")
+        self._voice.cancel("discovery")
         self._listed = self._discovery.listed
         if self.address != address_before:
             self._tune()
@@ -335,7 +328,7 @@ class WiredStation:
             self._event("addressed", address=self.address, slot=self.slot, listed=self._listed)
         if after_s is not None and frame.control.poll:
             answer = Frame(GATEWAY, self.address, frame.selector, _UI, self._discovery.record)
-            self._send(answer, after_s, "discovery")
+            self._voice.send(answer, after_s, "discovery")
 
     # --- links
 
@@ -345,7 +338,8 @@ class WiredStation:
             self._links.pop(selector, None)
             self._drop_work(selector)
             if selector in STANDARD_SELECTORS and frame.control.poll:
-                self._send(Frame(GATEWAY, frame.destination, selector, _DM), self._timing.turnaround_s, "answer")
+                answer = Frame(GATEWAY, frame.destination, selector, _DM)
+                self._voice.send(answer, self._timing.turnaround_s, "answer")
             return
         link = self._links.get(selector)
         if link is None:
@@ -369,7 +363,7 @@ class WiredStation:
 
     def _follow(self, link: SecondaryLink, step: Step) -> None:
         if step.frames:
-            self._reply(step.frames)
+            self._voice.reply(step.frames, self._timing.turnaround_s)
         for event in step.events:
             match event:
                 case Connected():
@@ -389,25 +383,25 @@ class WiredStation:
                 case _:
                     pass
         if step.timer is not None:
-            self._later(f"inactivity {link.selector}", step.timer, self._inactive, link)
+            self._timers.later(f"inactivity {link.selector}", step.timer, self._inactive, link)
 
     def _put_work(self, link: SecondaryLink, data: bytes) -> None:
         """Work on a message `processing_s` from now, behind those that came before: all of them are acknowledged."""
         requests = self._requests.setdefault(link.selector, deque())
         requests.append((self._clock.seconds() + self._timing.processing_s, data))
         if len(requests) == 1:
-            self._later(f"work {link.selector}", self._timing.processing_s, self._work, link)
+            self._timers.later(f"work {link.selector}", self._timing.processing_s, self._work, link)
 
     def _drop_work(self, selector: int) -> None:
         self._requests.pop(selector, None)
-        self._cancel(f"work {selector}")
+        self._timers.cancel(f"work {selector}")
 
     def _work(self, link: SecondaryLink) -> None:
         requests = self._requests[link.selector]
         _, data = requests.popleft()
         if requests:
             wait_s = max(0.0, requests[0][0] - self._clock.seconds())
-            self._later(f"work {link.selector}", wait_s, self._work, link)
+            self._timers.later(f"work {link.selector}", wait_s, self._work, link)
         answer = self._answer(link.selector, data)
         link.busy = bool(requests)
         if not answer:
@@ -439,72 +433,18 @@ class WiredStation:
     def _drop_links(self, reason: str) -> None:
         for selector in self._links:
             self._drop_work(selector)
-            self._cancel(f"inactivity {selector}")
+            self._timers.cancel(f"inactivity {selector}")
             self._event("disconnected", selector=selector, reason=reason)
         self._links.clear()
-        self._cancel("answer")
-        self._cancel_rest()
-
-    # --- speaking
-
-    def _reply(self, frames: tuple[Frame, ...]) -> None:
-        """Answer with one frame, or with a window of them, one right behind the other."""
-        after_s = self._timing.turnaround_s
-        self._cancel_rest()
-        self._send(frames[0], after_s, "answer")
-        for place, (frame, before) in enumerate(zip(frames[1:], frames, strict=False), 1):
-            after_s += self._bus.line.seconds(len(before.to_bytes()))
-            self._send(frame, after_s, f"answer {place}")
-        self._rest = len(frames) - 1
-
-    def _cancel_rest(self) -> None:
-        """What is left of a window behind its first frame is not said any more."""
-        while self._rest:
-            self._cancel(f"answer {self._rest}")
-            self._rest -= 1
-
-    def _send(self, frame: Frame, after_s: float, purpose: str) -> None:
-        """Everything that the station says goes through here; a later answer to the same purpose replaces it, unless
-        a fault had its way with it."""
-        sayings = None if self._silent or not self._faults.active else self._faults.spoken(frame, after_s)
-        if sayings is None:
-            self._later(purpose, after_s, self._speak, frame.to_bytes())
-            return
-        self._cancel(purpose)
-        for saying in sayings:
-            number = f"fault {next(self._numbers)}"
-            self._later(number, saying.after_s, self._misspeak, number, saying)
-
-    def _speak(self, octets: bytes) -> None:
-        if not self._silent:
-            self._transmit(octets)
-
-    def _misspeak(self, number: str, saying: Saying) -> None:
-        self._timers.pop(number, None)
-        if not saying.alien:
-            self._speak(saying.octets)
-        elif self.plugged:
-            if self._alien is None:
-                self._alien = Alien(f"{self.name}, talked over")
-                self._alien.transmit = self._bus.attach(self._alien)
-            self._alien.transmit(saying.octets)
-
-    def _later(self, purpose: str, after_s: float, callback: Callable[..., None], *what: object) -> None:
-        self._cancel(purpose)
-        self._timers[purpose] = self._clock.call_later(after_s, callback, *what)
-
-    def _cancel(self, purpose: str) -> None:
-        timer = self._timers.pop(purpose, None)
-        if timer is not None:
-            timer.cancel()
+        self._voice.cancel("answer")
+        self._voice.cancel_rest()
 
     def _listen(self) -> None:
         self._listening = True
 
     def _forget(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
         self._timers.clear()
+        self._voice.forget()
         self._requests.clear()
         self._listening = False
         self._links.clear()

@@ -29,7 +29,10 @@ MOST_COUNTS: Final = 10_000
 """Requests with one nonce."""
 MOST_NAMES: Final = 1000
 """Names whose failures are counted apart; those of the oldest go."""
-Why = Literal["", "none", "malformed", "stale", "replayed", "wrong", "locked"]
+CERTIFICATE_OUTDATED: Final = "the certificate is not valid at this time"
+LOCKED_OUT: Final = "locked out"
+"""Reasons told with a refused certificate."""
+Why = Literal["", "none", "malformed", "algorithm", "stale", "replayed", "wrong", "locked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ class Checked:
 
     Attributes:
         user: who it is, None: nobody.
-        why: why nobody: nothing was given, it makes no sense, the nonce is not (or no longer) known, the request was
-            sent before, name or password or certificate are wrong, consumers are locked out.
+        why: why nobody: nothing was given, it makes no sense, it is made with an algorithm that is not taken, the nonce
+            is not (or no longer) known, the request was sent before, name or password or certificate are wrong,
+            consumers are locked out.
         nonce: that the client used.
         login: the name that was given.
     """
@@ -152,8 +156,10 @@ class Authentication:
             given = parse_authorization(header)
         except DigestError:
             return Checked(None, "malformed")
-        if given.realm != self.realm or given.uri != target or given.algorithm not in algorithms:
+        if given.realm != self.realm or given.uri != target:
             return Checked(None, "malformed", given.nonce, given.username)
+        if given.algorithm not in algorithms:
+            return Checked(None, "algorithm", given.nonce, given.username)
         nonce = self._known(given.nonce)
         if nonce is None:
             return Checked(None, "stale", given.nonce, given.username)
@@ -195,10 +201,10 @@ class Authentication:
         if user is None:
             return Checked(None, "wrong")
         if self._run_out(der):
-            self._refused(user, "the certificate is not valid at this time")
+            self._refused(user, CERTIFICATE_OUTDATED)
             return Checked(None, "wrong", login=user.login)
         if user.role == "consumer" and self.locked_for_s:
-            self._refused(user, "locked out")
+            self._refused(user, LOCKED_OUT)
             return Checked(None, "locked", login=user.login)
         return Checked(user, login=user.login)
 

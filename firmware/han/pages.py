@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,16 @@ COUNTDOWN: Final = (_HERE / "static" / "countdown.js").read_text(encoding="utf-8
 def language_of(request: web.Request) -> Language:
     """``?lang=``, else the first of German and English in Accept-Language, else German."""
     accepted = request.headers.get("Accept-Language", "").split(",")[:20]
-    for one in (request.query.get("lang", ""), *accepted):
+    return _first_of((request.query.get("lang", ""), *accepted))
+
+
+def language_chosen(request: web.Request) -> Language:
+    """``?lang=``, else German: for pages whose German words programs read, whatever languages they say they accept."""
+    return _first_of((request.query.get("lang", ""),))
+
+
+def _first_of(words: Iterable[str]) -> Language:
+    for one in words:
         word = one.split(";")[0].strip().lower()[:2]
         if word in ("de", "en"):
             return "de" if word == "de" else "en"

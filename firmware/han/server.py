@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from devices.clock import Clock
 from devices.errors import BenchError
 from devices.protocols import libssl
+from firmware.han.alerts import AlertingContext, Farewells
 from firmware.han.certificate import HanCertificate
 
 SUITES: Final = (
@@ -51,17 +52,19 @@ class Bounds:
 
     Attributes:
         handshake_s: for the TLS handshake.
+        farewell_s: to read the alert of a failed one and close.
         head_s: from the first octet of a request to the end of its head.
         body_s: from there to the end of its body.
         request_s: for body and answer.
         drain_s: for the reading of an answer.
         idle_s: between two requests.
         line: octets of the request line and of each header.
-        half_open: connections that have not finished the handshake.
+        half_open: connections that have not finished the handshake; as many may be reading their alert.
         connections: connections at all.
     """
 
     handshake_s: float = 10.0
+    farewell_s: float = 2.0
     head_s: float = 10.0
     body_s: float = 10.0
     request_s: float = 120.0
@@ -140,6 +143,7 @@ class HanServer:
         self._half_open: OrderedDict[_Accepted, None] = OrderedDict()
         self._guards: dict[asyncio.BaseTransport, _Guard] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._farewells = Farewells(self.spawn, bounds.farewell_s, bounds.half_open)
         self._server: asyncio.Server | None = None
         application.middlewares.insert(0, self._middleware)
         application.on_response_prepare.append(self._prepare)
@@ -192,7 +196,7 @@ class HanServer:
         self._half_open.pop(half, None)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a handshake."""
+        """Run a handshake, or what follows a failed one."""
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -215,6 +219,7 @@ class HanServer:
             auto_decompress=False,
         )
         guard = _Guard(self._clock, self._bounds, handler)
+        self._farewells.watch(transport)
         try:
             secured = await loop.start_tls(
                 transport,
@@ -428,7 +433,7 @@ async def _take_body(request: web.Request) -> None:
 
 
 def _context(certificate: HanCertificate, curve: str | None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = AlertingContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(SUITES)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION

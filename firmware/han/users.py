@@ -37,6 +37,10 @@ class HanUser:
     fingerprints: frozenset[str]
     rights: tuple[Right, ...]
 
+    def may(self, right: Right | None) -> bool:
+        """Whether he may do what needs a right; a profile without rights leaves him all of his role (assumed)."""
+        return right is None or not self.rights or right in self.rights
+
 
 class Directory:
     """The users as the profiles say at this moment; one with password and certificate has two profiles.

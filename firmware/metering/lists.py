@@ -89,7 +89,7 @@ class ValueLists:
         octets += [one.octets for one in outcome.derived]
         self.made += len(octets)
         self._signer.submit(octets, lambda signatures: self._store(readings, own, outcome, signatures))
-        if outcome.events or outcome.deliveries:  # what is told or sent must not wait for further instants
+        if outcome.events or outcome.deleted or outcome.deliveries:  # what is told or sent must not wait for instants
             self._signer.flush()
 
     def _store(self, readings: Sequence[Reading], own: int, outcome: Outcome, signatures: Sequence[bytes]) -> None:

@@ -208,10 +208,9 @@ class RadioRegistration:
     def _overdue(self, meter: _Meter) -> None:
         if meter.last is None or not self._host.may_capture():
             return
-        now_s = self._own.now_us() / _US
         period_s = self.period_s(meter)
-        spare_s = self._due_s(meter, 0)
-        latest = int(now_s - spare_s) // period_s * period_s
+        over_us = self._own.now_us() - round(self._due_s(meter, 0) * _US) - 1  # the last microsecond still counts
+        latest = over_us // (period_s * _US) * period_s
         if latest > meter.last:
             gaps = self._gaps(meter, latest)
             self._store(meter, gaps)

@@ -114,9 +114,9 @@ class SignAhead:
 
     def close(self) -> None:
         """Give up what is under way, end the threads, and let threads keep the interpreter as long as before."""
-        sys.setswitchinterval(self._turn_s)
         self._under_way.clear()
         if self._pool is not None:
+            sys.setswitchinterval(self._turn_s)
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _all(self, octets: Sequence[bytes]) -> list[bytes]:
@@ -128,8 +128,8 @@ class SignAhead:
             if batch.claim():
                 batch.signatures = self._all(batch.octets)
         while len(self._under_way) > left:
-            batch = self._under_way.popleft()
-            batch.done(self._signed(batch))
+            signatures = self._signed(self._under_way[0])
+            self._under_way.popleft().done(signatures)
 
     def _signed(self, batch: _Batch) -> list[bytes]:
         if batch.signatures is not None:

@@ -42,6 +42,7 @@ from firmware.metering.contracts import Contract, contracts
 from firmware.metering.signed_octets import logical_name, signed_octets
 from firmware.metering.status_word import GatewayBit
 from firmware.metering.tariffs.readings import severity, word_of
+from firmware.metering.trudi_wishes import Wishes
 from firmware.security.certificates import SUB_CA, certificate
 from firmware.security.module import GW_WAN_SIG, verify
 from firmware.storage.memory import NonVolatileMemory
@@ -79,22 +80,6 @@ class ExportRow:
     grid_s: int
     capture_us: int
     signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What is exported, and what the contract does not say.
-
-    Attributes:
-        begin_s, end_s: span of the instants, both included; None: as far as there are values.
-        usage_point, supplier, tariff: in place of those of the contract, empty: those.
-    """
-
-    begin_s: int | None = None
-    end_s: int | None = None
-    usage_point: str = ""
-    supplier: str = ""
-    tariff: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,25 @@ async def test_the_end_of_a_running_profile_survives_a_cut_right_after_the_answe
     await rack.close()
 
 
+async def test_the_factor_of_a_meter_stays_while_its_values_are_evaluated(clock: Clock) -> None:
+    """V4: free until the first reading, then refused with 409, also after a power cut; nothing is derived otherwise."""
+    rack = await ready(rack_of(clock), NUMBER)
+    await rack.console.do("install_profile", profile=[METER, load_profile(clock)])
+    assert (await rack.console.do("change_profile", profile=METER | {"transformer_factor": "20"}))["status"] == 204
+    await clock.sleep(2 * 3600)
+    for _ in range(2):
+        answer = await rack.console.ask(do="change_profile", profile=METER | {"transformer_factor": "40"})
+        assert (answer["refused"], answer["status"], answer["findings"][0]["rule"]) == (True, 409, "V4")
+        assert (await rack.console.ask(read="profiles", profile="house"))["profile"]["transformer_factor"] == "20"
+        rack.gateway.power_off()
+        rack.gateway.power_on()
+        await rack.ready()
+    assert [one["id"] for one in await logged(rack, "meter_profile_rejected")] == [10218] * 2
+    changes = await logged(rack, "calibrated_parameter_changed", "calibration")
+    assert [(one["parameters"]["old_value"], one["parameters"]["new_value"]) for one in changes] == [("1", "20")]
+    await rack.close()
+
+
 async def test_a_refused_order_says_why_and_is_logged(clock: Clock) -> None:
     rack = await ready(rack_of(clock))
     answer = await rack.console.ask(do="install_profile", profile=load_profile(clock))

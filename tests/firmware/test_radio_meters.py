@@ -97,6 +97,24 @@ async def test_only_a_greater_counter_is_believed(clock: Clock, counter: int) ->
     await rack.close()
 
 
+@pytest.mark.parametrize("told", [False, True])
+async def test_ppc_tells_each_telegram_that_it_believes_where_it_is_set_up_to(clock: Clock, told: bool) -> None:
+    """[PPC] 10: 10164; no other product has it."""
+    for product, number in (("ppc", 10164), ("casa", None)):
+        rack, antenna = await _rack(clock, product, log_meter_packets=told)
+        antenna.say(mode7(gas_volume(1), 1))
+        antenna.say(mode7(gas_volume(2), 2, spoil_mac=True))
+        antenna.say(mode7(gas_volume(3), 3))
+        packets = []
+        for book in ("system", "consumer", "calibration"):
+            entries = (await rack.console.ask(read="log", book=book))["entries"]
+            packets += [
+                (book, one["id"], one["parameters"]) for one in entries if one["event"] == "meter_packet_received"
+            ]
+        assert packets == [("system", number, {"meter": GAS})] * (2 if told and number else 0)
+        await rack.close()
+
+
 async def test_a_forged_telegram_does_not_lock_the_meter_out(clock: Clock) -> None:
     """The counter is taken over after the MAC was found right (lmn-wireless 7)."""
     rack, antenna = await _rack(clock)

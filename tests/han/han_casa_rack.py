@@ -7,30 +7,28 @@ import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, CookieJar, DigestAuthMiddleware, TCPConnector
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from gateway_rack import Rack
+from han_rack import (
+    DAY_AND_NIGHT,
+    Person,
+    certified_of,
+    login_of,
+    meter,
+    person_of,
+    profile_statements,
+    reading_statements,
+)
 
 from devices.clock import Clock
 from devices.gateway_types import load
-from devices.protocols.http_digest import ha1
 from firmware.config import GatewayConfig
-from firmware.metering import values
-from firmware.metering.contracts import contract_of, contract_statement
 from firmware.metering.values import Entry, Reading
-from firmware.profiles.forms import profile_of
-from firmware.profiles.kinds import TariffProfile
-from firmware.profiles.stored import Entry as StoredProfile
 from firmware.security.module import SecurityModule
 from firmware.storage.memory import NonVolatileMemory, Statement
 
@@ -45,12 +43,6 @@ END = datetime(2026, 1, 5, tzinfo=UTC)
 START = END + timedelta(minutes=10)
 """Time at which the gateway of a test is switched on."""
 GAP = datetime(2025, 12, 24, 12, 0, tzinfo=UTC)
-DAY_AND_NIGHT = {
-    "days": [{"name": "day", "switches": [{"at": "00:00", "stage": 2}, {"at": "06:00", "stage": 1}]}],
-    "weeks": [{"name": "week", "days": ["day"] * 7}],
-    "seasons": [{"name": "year", "month": 1, "day": 1, "week": "week"}],
-    "default": 2,
-}
 
 
 def counted(at: datetime, meter: str) -> int:
@@ -76,64 +68,16 @@ def _history(key: bytes) -> tuple[Statement, ...]:
     memory.keep_secret("GW_WAN_SIG", key)
     module, made, at = SecurityModule(memory), list[Statement](), BEGIN
     while at <= END:
-        for meter in (MAIN, SUPPLY, FOREIGN):
-            one = _reading(meter, at)
-            newest = END - at < timedelta(days=1) or one.gap
-            octets = values.octets_to_sign(one)
-            signatures = [module.sign(text) if newest else bytes(64) for text in octets]
-            made += values.store([values.signed(one, signatures)])
+        for one in (_reading(number, at) for number in (MAIN, SUPPLY, FOREIGN)):
+            made += reading_statements(module, (one,), sign=END - at < timedelta(days=1) or one.gap)
         at += timedelta(minutes=15)
     memory.close()
     return tuple(made)
 
 
-@dataclass(frozen=True)
-class Person:
-    """Key and certificate of somebody, in PEM files."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
-
-    def pem(self, folder: Path, name: str) -> Path:
-        """One file with both."""
-        found = folder / f"{name}.pem"
-        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        found.write_bytes(key + self.certificate.public_bytes(Encoding.PEM))
-        return found
-
-
 def person(name: str, days: int = 365) -> Person:
     """Somebody with a certificate that he has signed himself; it begins before the time of the tests."""
-    return _made(name, days)
-
-
-@lru_cache
-def _made(name: str, days: int) -> Person:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    begin = END - timedelta(days=30)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=days))
-        .sign(key, SHA256())
-    )
-    return Person(key, made)
-
-
-def meter(number: str, consumer: str) -> dict[str, Any]:
-    return {
-        "kind": "meter", "id": f"meter-{number}", "meter": number, "link": "wired_clear", "active": False,
-        "registers": [], "consumer": consumer,
-    }  # fmt: skip
+    return person_of(name, END - timedelta(days=30), days)
 
 
 def tariff(use_case: int, consumer: str = "alice", **fields: Any) -> dict[str, Any]:
@@ -151,18 +95,11 @@ def tariff(use_case: int, consumer: str = "alice", **fields: Any) -> dict[str, A
 
 
 def login(user: str) -> dict[str, Any]:
-    digest = ha1(user, HUID, PASSWORDS[user])
-    return {
-        "kind": "han_communication", "id": f"han-{user}", "role": "consumer", "user": user,
-        "authentication": "password", "password_digest": digest,
-    }  # fmt: skip
+    return login_of(user, HUID, PASSWORDS[user])
 
 
 def certified(user: str, role: str = "consumer", days: int = 365) -> dict[str, Any]:
-    return {
-        "kind": "han_communication", "id": f"cert-{user}", "role": role, "user": user,
-        "authentication": "certificate", "certificate": person(user, days).der.hex(),
-    }  # fmt: skip
+    return certified_of(user, role, person(user, days))
 
 
 PROFILES = (
@@ -241,7 +178,7 @@ async def _prepare(loop: asyncio.AbstractEventLoop) -> None:
         rack = _rack(Clock(loop, END), END, memory, {})
         key = memory.secret("GW_WAN_SIG")
         assert key is not None
-        memory.commit([*_history(key), *_profiles()])
+        memory.commit([*_history(key), *profile_statements(PROFILES)])
         rack.gateway.power_on()
         await rack.ready()
         await rack.close()
@@ -257,17 +194,6 @@ def _rack(clock: Clock, start: datetime, memory: NonVolatileMemory, options: Map
     )
     own = Clock(asyncio.get_running_loop(), start) if clock.start != start else clock
     return Rack(own, load("casa"), config, memory=memory)
-
-
-def _profiles() -> list[Statement]:
-    found: list[Statement] = []
-    for number, plain in enumerate(PROFILES, 1):
-        profile = profile_of(plain)
-        found.append(StoredProfile(number, profile, was_active=False).statement)
-        if isinstance(profile, TariffProfile):
-            contract = contract_of(profile.evaluation, profile.usage_point, profile.supplier, profile.tariff)
-            found.append(contract_statement(contract))
-    return found
 
 
 async def json_of(answer: ClientResponse) -> Any:

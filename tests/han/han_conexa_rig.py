@@ -16,25 +16,25 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from han_rack import DAY_AND_NIGHT, certified_of, login_of, person_of, reading_statements
 
 from devices.clock import Clock
 from devices.gateway_types import load
 from devices.ports.memory import memory_pair
+from devices.protocols.http_digest import SHA_256, ha1
 from firmware.config import GatewayCables, GatewayConfig
 from firmware.control import LAST_SYNC
 from firmware.gateway import EmulatedGateway
-from firmware.metering.values import Entry, Reading, octets_to_sign, signed, store
+from firmware.metering.values import Entry, Reading
 from firmware.security.module import SecurityModule, make_keys
 from firmware.storage.memory import NonVolatileMemory, setting_statement
 
 NOW = datetime(2026, 3, 30, 10, 7, tzinfo=UTC)
 BEGIN = datetime(2026, 1, 31, 23, tzinfo=UTC)
 """Local midnight of the first of February: values begin here, and so do the contracts."""
+CERTIFIED = datetime(2026, 1, 1, tzinfo=UTC)
+"""Begin of the certificates of people, which are good for a year."""
 HOLE_S = int(datetime(2026, 3, 20, 12, tzinfo=UTC).timestamp())
 """Instant at which the first meter was not read."""
 METER, OTHER_METER = "1LGZ0067558611", "1EMH0000000002"
@@ -54,12 +54,11 @@ def value_at(at_s: int, obis: str = IMPORT) -> int:
     return (171_000_000 if obis == IMPORT else 5_000) + PER_QUARTER * quarters
 
 
-def _ha1s(user: str, password: str) -> str:
-    text = f"{user}:{REALM}:{password}".encode()
-    return hashlib.md5(text).hexdigest() + hashlib.sha256(text).hexdigest()
+def _both_digests(user: str, password: str) -> str:
+    return ha1(user, REALM, password) + ha1(user, REALM, password, SHA_256)
 
 
-def _contract(number: int, name: str, consumer: str = USER, **fields: Any) -> dict[str, Any]:
+def contract(number: int, name: str, consumer: str = USER, **fields: Any) -> dict[str, Any]:
     plain = {
         "kind": "evaluation", "id": name, "use_case": number, "consumer": consumer, "begin": "2026-01-31T23:00:00Z",
         "terms": [{"meter": METER, "obis": IMPORT}], "recipients": [], "billing_relevant": True,
@@ -68,33 +67,14 @@ def _contract(number: int, name: str, consumer: str = USER, **fields: Any) -> di
     return plain | fields
 
 
-@cache
 def client_certificate(name: str) -> tuple[bytes, bytes]:
-    """A self-signed certificate, DER, and PEM of key and certificate."""
-    key = ec.derive_private_key(random.Random(name).getrandbits(380), ec.SECP384R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(7)
-        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + made.public_bytes(Encoding.PEM)
-    return made.public_bytes(Encoding.DER), pem
+    """A self-signed certificate, DER, and PEM of key and certificate; it ends with the year."""
+    who = person_of(name, CERTIFIED, 365, ec.SECP384R1)
+    return who.der, who.pem_octets
 
 
 def container() -> dict[str, Any]:
     """Everything that the administrator has installed."""
-    switches = {
-        "days": [{"name": "day", "switches": [{"at": "00:00", "stage": 2}, {"at": "06:00", "stage": 1}]}],
-        "weeks": [{"name": "week", "days": ["day"] * 7}],
-        "seasons": [{"name": "year", "month": 1, "day": 1, "week": "week"}],
-        "default": 2,
-    }
     month = {"billing": {"count": 1, "unit": "month"}}
     measured = {
         "pseudonym": "p-1",
@@ -103,29 +83,27 @@ def container() -> dict[str, Any]:
         "billing_relevant": False,
     }
     users = [
-        {"kind": "han_communication", "id": f"han-{user}", "role": "consumer", "user": user,
-         "authentication": "password", "password_digest": _ha1s(user, password), "rights": RIGHTS}
+        login_of(user, REALM, password, rights=RIGHTS, password_digest=_both_digests(user, password))
         for user, password in ((USER, PASSWORD), (OTHER, OTHER_PASSWORD))
-    ]  # fmt: skip
+    ]
     certified = [
-        {"kind": "han_communication", "id": f"han-cert-{user}", "role": role, "user": user,
-         "authentication": "certificate", "certificate": client_certificate(user)[0].hex(), "rights": rights}
+        certified_of(user, role, person_of(user, CERTIFIED, 365, ec.SECP384R1)) | {"rights": rights}
         for user, role, rights in ((USER, "consumer", RIGHTS), (TECHNICIAN, "technician", ["system_log"]))
-    ]  # fmt: skip
+    ]
     meters = [
         {"kind": "meter", "id": f"meter-{number}", "meter": number, "link": "wired_clear", "registers": registers,
          "consumer": consumer}
         for number, registers, consumer in ((METER, [IMPORT, EXPORT, POWER], USER), (OTHER_METER, [IMPORT], OTHER))
     ]  # fmt: skip
     contracts = [
-        _contract(1, "taf1-1", **month, stages=[1]),
-        _contract(2, "taf2-1", **month, stages=[1, 2], calendar=switches),
-        _contract(6, "taf6-1"),
-        _contract(7, "taf7-1", terms=[{"meter": METER, "obis": IMPORT}, {"meter": METER, "obis": EXPORT}]),
-        _contract(10, "taf10-1", **measured, sending={"on_demand": True}),
-        _contract(14, "taf14-1", **measured, sending={"each": True}),
-        _contract(7, "taf7-later", begin="2026-04-30T22:00:00Z"),
-        _contract(7, "taf7-2", OTHER, terms=[{"meter": OTHER_METER, "obis": IMPORT}], tariff="fremd"),
+        contract(1, "taf1-1", **month, stages=[1]),
+        contract(2, "taf2-1", **month, stages=[1, 2], calendar=DAY_AND_NIGHT),
+        contract(6, "taf6-1"),
+        contract(7, "taf7-1", terms=[{"meter": METER, "obis": IMPORT}, {"meter": METER, "obis": EXPORT}]),
+        contract(10, "taf10-1", **measured, sending={"on_demand": True}),
+        contract(14, "taf14-1", **measured, sending={"each": True}),
+        contract(7, "taf7-later", begin="2026-04-30T22:00:00Z"),
+        contract(7, "taf7-2", OTHER, terms=[{"meter": OTHER_METER, "obis": IMPORT}], tariff="fremd"),
     ]
     return {"profiles": users + certified + meters + contracts}
 
@@ -169,8 +147,8 @@ def copy_of(memory: NonVolatileMemory) -> NonVolatileMemory:
     return kept
 
 
-async def _run(memory: NonVolatileMemory, at: datetime, *, install: bool) -> None:
-    """Switch the gateway on for a moment, at a time that it believes."""
+async def _run(memory: NonVolatileMemory, at: datetime, *install: dict[str, Any]) -> None:
+    """Switch the gateway on for a moment, at a time that it believes, and install profiles."""
     memory.commit([setting_statement(LAST_SYNC, int(at.timestamp()) * 1_000_000)])
     for register in ("rtc", "rtc_mains"):
         memory.set_register(register, None)
@@ -179,7 +157,7 @@ async def _run(memory: NonVolatileMemory, at: datetime, *, install: bool) -> Non
     await _up(gateway)
     if install:
         assert gateway._session is not None
-        answer = gateway._session.profiles.install(container())
+        answer = gateway._session.profiles.install({"profiles": list(install)})
         assert answer.status == 201, answer
     await gateway.settle()
     await gateway.close()
@@ -199,23 +177,24 @@ def _missed(meter: str, at_s: int) -> Reading:
 
 def store_reading(memory: NonVolatileMemory, meter: str, at_s: int) -> None:
     """One more reading of a meter."""
-    security = SecurityModule(memory)
-    one = _read(meter, at_s)
-    memory.commit(store([signed(one, [security.sign(octets) for octets in octets_to_sign(one)])]))
+    memory.commit(reading_statements(SecurityModule(memory), (_read(meter, at_s),)))
 
 
-async def make_memory() -> NonVolatileMemory:
-    """A CONEXA that has captured values for two months; they are signed as its metering core does it."""
+async def make_memory(*more: dict[str, Any]) -> NonVolatileMemory:
+    """A CONEXA that has captured values for two months; they are signed as its metering core does it.
+
+    Args:
+        more: profiles beside those of `container`.
+    """
     memory = NonVolatileMemory()
     make_keys(memory, random.Random(1), "secp256r1")
-    await _run(memory, BEGIN - timedelta(seconds=60), install=True)
-    security = SecurityModule(memory)
+    await _run(memory, BEGIN - timedelta(seconds=60), *container()["profiles"], *more)
     readings = []
     for at_s in range(int(BEGIN.timestamp()), int(NOW.timestamp()), 900):
         readings.append(_missed(METER, at_s) if at_s == HOLE_S else _read(METER, at_s))
         readings.append(_read(OTHER_METER, at_s))
-    memory.commit(store(signed(one, [security.sign(octets) for octets in octets_to_sign(one)]) for one in readings))
-    await _run(memory, NOW, install=False)
+    memory.commit(reading_statements(SecurityModule(memory), readings))
+    await _run(memory, NOW)
     return memory
 
 

@@ -1,6 +1,7 @@
-"""Clients of PPC's portal as the fact sheet describes them (han 2.4), on `http.client`; none of the project's code.
+"""Clients of PPC's portal as the fact sheet describes them (han 2.4), on `http.client`.
 
-Digest, cookies and parsing are written out here: what a client does is what is tested.
+Digest and cookies are written out here: what a client does is what is tested. Pages are read as the bench's
+sequences of such programs read them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from devices.han.sequences.ppc_markup import options, row_value, tokens
+
+__all__ = ["PATH", "TECH_PATH", "Answer", "Browser", "Digest", "context", "options", "row_value", "tokens"]
 PATH = "/cgi-bin/hanservice.cgi"
 TECH_PATH = "/cgi-bin/hanservicetech.cgi"
 
@@ -133,20 +137,3 @@ class Browser:
         sent = ({} if token is None else {"tkn": token}) | {"action": action} | fields
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.request("POST", urlencode(sent), headers=headers)
-
-
-def tokens(text: str) -> list[str]:
-    return re.findall(r"<input[^>]*name='tkn'[^>]*value='([^']+)'", text)
-
-
-def options(text: str, select: str) -> list[tuple[str, str]]:
-    """Value and text of the options of a select, by regular expressions as LU does."""
-    found = re.search(rf"""id=["']{select}["'][\s\S]*?</select>""", text)
-    assert found is not None, f"no {select}"
-    return re.findall(r"""<option\b[^>]*\bvalue=["']([^"']*)["'][^>]*>([^<]*)<""", found[0])
-
-
-def row_value(text: str, label: str) -> str | None:
-    """The value beside a label, by the row form of han 2.3."""
-    found = re.search(rf"<tr>\s*<td\b[^>]*>{re.escape(label)}</td>\s*<td\b[^>]*>([^<]*)</td>\s*</tr>", text)
-    return None if found is None else found[1]

@@ -8,27 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from gateway_rack import Rack
+from han_rack import (
+    DAY_AND_NIGHT,
+    Person,
+    certified_of,
+    login_of,
+    meter,
+    person_of,
+    profile_statements,
+    reading_statements,
+)
 
 from devices.clock import Clock
 from devices.gateway_types import load
-from devices.protocols.http_digest import ha1
 from firmware.config import GatewayConfig
 from firmware.control import LAST_SYNC
-from firmware.metering import values
-from firmware.metering.contracts import contract_of, contract_statement
 from firmware.metering.values import Entry, Reading
-from firmware.profiles.forms import profile_of
-from firmware.profiles.kinds import TariffProfile
-from firmware.profiles.stored import Entry as StoredProfile
 from firmware.security.module import SecurityModule
 from firmware.storage.memory import NonVolatileMemory, Statement, setting_statement
 
@@ -46,12 +44,6 @@ SPANS = (
     (datetime(2025, 10, 25, 12, tzinfo=UTC), datetime(2025, 10, 27, 12, tzinfo=UTC)),
     (datetime(2026, 3, 27, 12, tzinfo=UTC), datetime(2026, 3, 30, 10, tzinfo=UTC)),
 )
-DAY_AND_NIGHT = {
-    "days": [{"name": "day", "switches": [{"at": "00:00", "stage": 2}, {"at": "06:00", "stage": 1}]}],
-    "weeks": [{"name": "week", "days": ["day"] * 7}],
-    "seasons": [{"name": "year", "month": 1, "day": 1, "week": "week"}],
-    "default": 2,
-}
 GOOD, INVALID = "A000000020000000", "A040000020000000"
 T = TypeVar("T")
 
@@ -83,56 +75,15 @@ def _history(key: bytes) -> tuple[Statement, ...]:
         at = begin
         while at <= end:
             late = SPANS[-1][1] - at < timedelta(hours=3)
-            for meter in (METER, SUPPLY, FOREIGN) if late else (METER,):
-                one = _reading(meter, at)
-                signatures = [module.sign(text) for text in values.octets_to_sign(one)]
-                made += values.store([values.signed(one, signatures)])
+            for number in (METER, SUPPLY, FOREIGN) if late else (METER,):
+                made += reading_statements(module, (_reading(number, at),))
             at += timedelta(minutes=15)
     memory.close()
     return tuple(made)
 
 
-@dataclass(frozen=True)
-class Person:
-    """Somebody with a key and a certificate that he has signed himself."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
-
-    def pem(self, folder: Path) -> Path:
-        """Key and certificate in one file."""
-        found = folder / "person.pem"
-        key = self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        found.write_bytes(key + self.certificate.public_bytes(Encoding.PEM))
-        return found
-
-
-@lru_cache
 def person(name: str) -> Person:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=30))
-        .not_valid_after(NOW + timedelta(days=700))
-        .sign(key, SHA256())
-    )
-    return Person(key, made)
-
-
-def meter(number: str, consumer: str) -> dict[str, Any]:
-    return {
-        "kind": "meter", "id": f"meter-{number}", "meter": number, "link": "wired_clear", "active": False,
-        "registers": [], "consumer": consumer,
-    }  # fmt: skip
+    return person_of(name, NOW - timedelta(days=30), 730)
 
 
 def tariff(use_case: int, consumer: str = "alice", **fields: Any) -> dict[str, Any]:
@@ -150,18 +101,11 @@ def tariff(use_case: int, consumer: str = "alice", **fields: Any) -> dict[str, A
 
 
 def login(user: str, **fields: Any) -> dict[str, Any]:
-    digest = ha1(user, REALM, PASSWORDS[user])
-    return {
-        "kind": "han_communication", "id": f"han-{user}", "role": "consumer", "user": user,
-        "authentication": "password", "password_digest": digest,
-    } | fields  # fmt: skip
+    return login_of(user, REALM, PASSWORDS[user], **fields)
 
 
 def certified(user: str, role: str = "consumer") -> dict[str, Any]:
-    return {
-        "kind": "han_communication", "id": f"cert-{user}", "role": role, "user": user,
-        "authentication": "certificate", "certificate": person(user).der.hex(),
-    }  # fmt: skip
+    return certified_of(user, role, person(user))
 
 
 PROFILES = (
@@ -219,7 +163,7 @@ async def ppc(*, profiles: tuple[dict[str, Any], ...] = PROFILES, **options: Any
     key = rack.memory.secret("GW_WAN_SIG")
     assert key is not None
     synced = setting_statement(LAST_SYNC, int(SYNCED.timestamp()) * 1_000_000)
-    rack.memory.commit([*_history(key), *_profiles(profiles), synced])
+    rack.memory.commit([*_history(key), *profile_statements(profiles), synced])
     rack.gateway.power_on()
     await rack.ready()
     await clock.sleep(10)
@@ -227,14 +171,3 @@ async def ppc(*, profiles: tuple[dict[str, Any], ...] = PROFILES, **options: Any
         yield Ppc(rack, clock)
     finally:
         await rack.close()
-
-
-def _profiles(plain_ones: tuple[dict[str, Any], ...]) -> list[Statement]:
-    found: list[Statement] = []
-    for number, plain in enumerate(plain_ones, 1):
-        profile = profile_of(plain)
-        found.append(StoredProfile(number, profile, was_active=False).statement)
-        if isinstance(profile, TariffProfile):
-            contract = contract_of(profile.evaluation, profile.usage_point, profile.supplier, profile.tariff)
-            found.append(contract_statement(contract))
-    return found

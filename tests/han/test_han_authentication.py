@@ -20,7 +20,7 @@ FIGURES = Figures(REALM, attempts=5, lock_s=300.0, forget_s=300.0, nonce_s=600.0
 
 
 def _user(name: str) -> HanUser:
-    digests = MappingProxyType({"MD5": ha1(name, REALM, PASSWORDS[name])})
+    digests = MappingProxyType({one: ha1(name, REALM, PASSWORDS[name], one) for one in ("MD5", "SHA-256")})
     return HanUser(name, "consumer", name, digests, frozenset(), ())
 
 
@@ -40,12 +40,12 @@ def _nonce(logins: Authentication) -> str:
     return logins.challenge().split('nonce="')[1].split('"')[0]
 
 
-def _header(nonce: str, cnonce: str, user: str = "anna", password: str = "one.") -> str:
-    given = Credentials(user, REALM, nonce, "/", "", qop="auth", count="00000001", cnonce=cnonce)
-    answer = response(ha1(user, REALM, password), "GET", given)
+def _header(nonce: str, cnonce: str, user: str = "anna", password: str = "one.", algorithm: str = "MD5") -> str:
+    given = Credentials(user, REALM, nonce, "/", "", algorithm, qop="auth", count="00000001", cnonce=cnonce)
+    answer = response(ha1(user, REALM, password, algorithm), "GET", given)
     return (
         f'Digest username="{user}", realm="{REALM}", nonce="{nonce}", uri="/", response="{answer}", qop=auth, '
-        f'nc=00000001, cnonce="{cnonce}"'
+        f'nc=00000001, cnonce="{cnonce}", algorithm={algorithm}'
     )
 
 
@@ -95,6 +95,22 @@ async def test_nothing_is_remembered_of_answers_that_are_wrong(
     assert logins.digest("GET", "/", _header(nonce, "x" * 65)).why == "malformed"
     assert logins.digest("GET", "/", _header(nonce, "x" * 64)).user is not None
     assert [len(one) for one in logins._nonces[nonce].counts] == [32]
+
+
+@pytest.mark.parametrize(
+    ("taken", "good"), [(("MD5",), "MD5"), (("SHA-256",), "SHA-256"), (("MD5", "SHA-256"), "both")]
+)
+async def test_only_the_algorithms_that_are_taken_log_in_and_others_do_not_count(
+    logins: Authentication, taken: tuple[str, ...], good: str
+) -> None:
+    """An algorithm that a gateway announces and does not mean is no wrong password (han 3.1)."""
+    nonce = _nonce(logins)
+    for algorithm in ("MD5", "SHA-256"):
+        for number in range(FIGURES.attempts + 1):
+            header = _header(nonce, f"{algorithm}{number}", algorithm=algorithm)
+            found = logins.digest("GET", "/", header, algorithms=taken)
+            assert found.why == ("" if good in (algorithm, "both") else "algorithm")
+    assert logins.locked_for_s == 0.0
 
 
 async def test_nonces_go_with_age(logins: Authentication, clock: Clock) -> None:

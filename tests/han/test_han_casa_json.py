@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import md5
 from typing import Any
@@ -19,7 +20,10 @@ from han_casa_rack import DEVICE, END, GAP, HUID, MAIN, PASSWORDS, Casa, casa, c
 from yarl import URL
 
 from devices.clock import Clock
-from devices.protocols.cms import read
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
+from devices.han.sequences import casa as sequences
+from devices.han.sequences.visit import NIST, Findings, Told, Visit
 
 METERS = ["1emh0012345678", "1emh0012345679"]
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
@@ -36,26 +40,28 @@ async def get(gateway: Casa, path: str, user: str = "alice") -> Any:
         return await json_of(answer)
 
 
+async def replayed(gateway: Casa, program: Callable[..., Awaitable[Findings]], **more: Any) -> Findings:
+    """What a program finds for alice."""
+    address, clock = gateway.rack.gateway.han_address, gateway.rack.clock
+    assert address is not None
+    async with HanLink(clock, Settings(*address, curves=NIST), Login("alice", PASSWORDS["alice"])) as link:
+        return await program(Visit(link, clock.now(), rng=random.Random(1)), **more)
+
+
+def newest(meter: str) -> tuple[Told, Told]:
+    """The newest values of a meter."""
+    at, counts = END + timedelta(seconds=1), Decimal(counted(END, meter.upper()))
+    return (
+        Told(meter, "1-0:1.8.0*255", counts / 10_000, "kWh", at),
+        Told(meter, "1-0:2.8.0*255", Decimal("0.4711"), "kWh", at),
+    )
+
+
 async def test_home_assistant_reads_every_register_of_every_meter(gateway: Casa) -> None:
     """HA: origin list, then /extended for each meter, with a content type on GET (han 4.2)."""
-    headers = {"Content-Type": "application/json"}
-    found: dict[str, dict[str, Decimal]] = {}
-    async with gateway.client("alice") as client:
-        async with client.get("/json/metering/origin/", headers=headers) as answer:
-            meters = await json_of(answer)
-        for meter in meters:
-            async with client.get(f"/json/metering/origin/{meter}/extended", headers=headers) as answer:
-                told = await json_of(answer)
-            for one in told["values"]:
-                value = Decimal(one["value"]) * Decimal(10) ** one["scaler"]
-                found.setdefault(meter, {})[one["logical_name"]] = value / 1000 if one["unit"] == 30 else value
-    assert found == {
-        meter: {
-            f"0100010800ff.{meter}.sm": Decimal(counted(END, meter.upper())) / 10_000,
-            f"0100020800ff.{meter}.sm": Decimal("0.4711"),
-        }
-        for meter in METERS
-    }
+    found = await replayed(gateway, sequences.home_assistant)
+    assert found.more["meters"] == METERS
+    assert found.told == newest(METERS[0]) + newest(METERS[1])
 
 
 async def test_the_extended_form_is_as_users_have_published_it(gateway: Casa) -> None:
@@ -73,51 +79,19 @@ async def test_the_extended_form_is_as_users_have_published_it(gateway: Casa) ->
 
 async def test_evcc_finds_the_meter_through_the_contract_of_taf_1(gateway: Casa) -> None:
     """EG: derived, each contract until one of TAF-1, its first sensor domain, then /extended (han 4.2)."""
-    async with gateway.client("alice") as client:
-        async with client.get("/json/metering/derived") as answer:
-            contracts = await json_of(answer)
-        meter = ""
-        for name in contracts:
-            async with client.get(f"/json/metering/derived/{name}") as answer:
-                contract = await json_of(answer)
-            if contract["taf_type"] == "TAF-1":
-                meter = contract["sensor_domains"][0]
-                break
-        async with client.get(f"/json/metering/origin/{meter}/extended") as answer:
-            told = await json_of(answer)
-    assert meter == METERS[0]
-    assert {one["logical_name"].split(".")[0] for one in told["values"]} == {"0100010800ff", "0100020800ff"}
+    found = await replayed(gateway, sequences.evcc)
+    assert found.more["meter"] == METERS[0]
+    assert found.told == newest(METERS[0])
 
 
 async def test_trudi_fetches_a_whole_contract(gateway: Casa) -> None:
     """TRuDI: system information, certificate, contracts, profile, months, billing periods or daily values, log."""
-    async with gateway.client("alice") as client:
-        async with client.get("/json/systeminformations") as answer:
-            system = await json_of(answer)
-        async with client.get("/download/certificate.pem") as answer:
-            certificate = x509.load_pem_x509_certificate(await answer.read())
-        async with client.get("/json/metering/derived") as answer:
-            names = await json_of(answer)
-        contracts = {}
-        for name in names:
-            async with client.get(f"/json/metering/derived/{name}") as answer:
-                contracts[name] = await json_of(answer)
-        async with client.get("/json/metering/derived/taf1-alice/billingperiods") as answer:
-            periods = await json_of(answer)
-        async with client.get("/json/metering/derived/taf1-alice/signedprofile") as answer:
-            message = read(bytes.fromhex((await json_of(answer))["signedprofile"]))
-        months = []
-        for back in range(3):
-            async with client.get(f"/json/metering/origin/{METERS[0]}/{back}/extended") as answer:
-                months.append(await json_of(answer))
-        async with client.get("/json/metering/derived/taf1-alice/billingperiods/0/extended") as answer:
-            billed = await json_of(answer)
-        async with client.get("/json/metering/derived/taf6-alice/daily") as answer:
-            daily = await json_of(answer)
-        log = []
-        for back in range(2):
-            async with client.get(f"/json/conlogbook/{back}") as answer:
-                log += await json_of(answer)
+    found = (await replayed(gateway, sequences.transparency, months=3)).more
+    system, certificate, contracts = found["system"], found["certificate"], found["contracts"]
+    periods, billed, daily = found["periods"]["taf1-alice"], found["billed"]["taf1-alice"], found["daily"]["taf6-alice"]
+    message = found["profiles"]["taf1-alice"]
+    months = [found["months"][METERS[0], back] for back in range(3)]
+    log = found["log"]
 
     assert system["huid"] == HUID
     assert system["vendor"].startswith("EMH")

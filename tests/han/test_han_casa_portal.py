@@ -191,6 +191,22 @@ async def test_too_many_failures_lock_the_portal_for_everybody(clock: Clock, gat
         await log_in(client)
 
 
+async def test_a_restart_forgets_the_lock(clock: Clock, gateway: Casa) -> None:
+    """Assumed: [CASA] 6 tells how long it lasts, no manual what a restart does to it."""
+    async with gateway.client() as client:
+        for _ in range(5):
+            async with client.post("/login", data={"user": "nobody", "password": "x"}) as answer:
+                assert answer.status == 403
+        async with client.post("/login", data={"user": "alice", "password": PASSWORDS["alice"]}) as answer:
+            assert answer.status == 403
+    gateway.rack.gateway.power_off()
+    gateway.rack.gateway.power_on()
+    await gateway.rack.ready()
+    await clock.sleep(1)
+    async with gateway.client() as client:
+        await log_in(client)
+
+
 async def test_the_log_is_a_table_with_ranges_pages_and_a_file(gateway: Casa) -> None:
     """[CASA] 7.3 and figure 18."""
     async with gateway.client() as client:
@@ -386,7 +402,12 @@ async def test_the_service_of_technicians_needs_their_certificate(gateway: Casa,
         async with client.get("/service/log.csv") as answer:
             assert answer.content_type == "text/csv"
         async with client.get("/service/settings") as answer:
-            assert "smgw.local, eemh0009264154.local" in words(await page(answer))
+            told = words(await page(answer))
+        assert "smgw.local, eemh0009264154.local" in told
+        assert "BetriebszustandNormalbetrieb" in told and "Zeit gültig" in told and "System time" not in told
+        async with client.get("/service/settings?lang=en") as answer:
+            told = words(await page(answer))
+        assert "Operating stateNormal operation" in told and "Betriebszustand" not in told
         async with client.get("/json/metering/origin") as answer:
             assert answer.status == 401
         async with client.get("/start") as answer:

@@ -1,12 +1,14 @@
-"""What programs do with a CONEXA, in their order (han 3.3), written from the sheet; and other people's HTTP clients."""
+"""What programs do with a CONEXA, in their order (han 3.3), as `devices.han.sequences` replays them; and other
+people's HTTP clients."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,19 +17,23 @@ import pytest
 from aiohttp import ClientSession, DigestAuthMiddleware
 from han_conexa_rig import (
     BEGIN,
+    EXPORT,
     HOLE_S,
-    JSON,
+    IMPORT,
+    METER,
     NOW,
     PASSWORD,
     USER,
-    Answer,
     Bench,
-    Digest,
     bench,
     stored_memory,
     value_at,
 )
 
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
+from devices.han.sequences import conexa as sequences
+from devices.han.sequences.visit import NIST, Findings, Told, Visit
 from firmware.storage.memory import NonVolatileMemory
 
 FULL = f"/smgw/m2m/{USER}.sm/json"
@@ -44,135 +50,79 @@ async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
         yield one
 
 
-def running_points(user_info: Any) -> list[str]:
-    """Those of TAF-7 that run, else all that run."""
-    running = [one for one in user_info["user-info"]["usage-points"] if one["taf-state"] == "running"]
-    sevens = [one for one in running if one["taf-number"] == "7"]
-    return [one["usage-point-id"] for one in sevens or running]
+async def replayed(
+    conexa: Bench, program: Callable[..., Awaitable[Findings]], *, md5: bool = False, **more: Any
+) -> tuple[Findings, Visit]:
+    """What a program finds for the first consumer, and its visit."""
+    settings = Settings("127.0.0.1", conexa.port, curves=NIST)
+    async with HanLink(conexa.clock, settings, Login(USER, PASSWORD)) as link:
+        visit = Visit(link, conexa.clock.now(), md5=md5, rng=random.Random(1))
+        return await program(visit, **more), visit
+
+
+NEWEST = datetime(2026, 3, 30, 10, tzinfo=UTC)
+
+
+def newest(obis: str) -> Told:
+    """The newest value of a register; it is captured 3 s before its instant here."""
+    value = Decimal(value_at(int(NEWEST.timestamp()), obis)).scaleb(-1)
+    return Told(METER.lower(), obis, value, "Wh", NEWEST - timedelta(seconds=3))
 
 
 @pytest.mark.parametrize("challenge", ["MD5", "announced"])
 async def test_home_assistant_reads_every_register(memory: NonVolatileMemory, challenge: str) -> None:
     """smgw-info, user-info, readings with "last-reading": "true"; always answers MD5; one value for each channel."""
     async with bench(memory, han_conexa_challenge=challenge) as conexa:
-        digest = Digest(force_md5=True)
-        info = (await conexa.call("smgw-info", digest)).json
-        assert info["smgw-info"]["firmware-info"]["version"] == "3.0"
-        values: dict[str, Decimal] = {}
-        for point in running_points((await conexa.call("user-info", digest)).json):
-            wish = {"usage-point-id": point, "database": "origin", "last-reading": "true"}
-            for channel in (await conexa.call("readings", digest, **wish)).json["readings"]["channels"]:
-                (one,) = channel["readings"]
-                values[channel["obis"]] = Decimal(one["value"]) / 10_000
-        at_s = int(datetime(2026, 3, 30, 10, tzinfo=UTC).timestamp())
-        assert values == {
-            "0100010800ff": Decimal(value_at(at_s)) / 10_000,
-            "0100020800ff": Decimal(value_at(at_s, "1-0:2.8.0*255")) / 10_000,
-        }
+        found, visit = await replayed(conexa, sequences.home_assistant, md5=True)
+    assert found.more == {"firmware": "3.0"}
+    assert found.told == (newest(IMPORT), newest(EXPORT))
+    assert visit.statuses == [401, 200, 200, 200]
 
 
 async def test_a_client_with_length_headers_of_its_own_reads_its_two_registers(conexa: Bench) -> None:
-    digest, codes = Digest(), []
-    calls: list[dict[str, Any]] = [{"method": "smgw-info"}, {"method": "user-info"}]
-    for _ in range(2):
-        for call in calls:
-            body = json.dumps(call).encode()
-            headers = {**JSON, "X-Content-Length": str(len(body)), "Accept": "application/json"}
-            answer = await conexa.signed("POST", FULL, digest, headers, body)
-            assert answer.status == 200
-            if call["method"] == "user-info":
-                wish = {"method": "readings", "database": "origin", "last-reading": True}
-                calls = [{**wish, "usage-point-id": point} for point in running_points(answer.json)]
-            elif call["method"] == "readings":
-                codes += [one["obis"] for one in answer.json["readings"]["channels"]]
-    assert codes == ["0100010800ff", "0100020800ff"]
+    found, visit = await replayed(conexa, sequences.own_lengths)
+    assert found.told == (newest(IMPORT), newest(EXPORT))
+    assert visit.digest.count == 3
 
 
-async def follow(conexa: Bench, method: str, digest: Digest, body: bytes | None) -> Answer:
-    """A request to the root whose redirect is followed with the same method and body, signed anew."""
-    target = "/smgw/m2m"
-    for _ in range(5):
-        answer = await conexa.signed(method, target, digest, JSON, body)
-        if answer.status != 307:
-            return answer
-        target = answer.headers["location"]
-    raise AssertionError("too many redirects")
-
-
-async def test_a_script_that_follows_the_redirect_gets_its_answer(conexa: Bench) -> None:
-    digest = Digest()
-    answer = await follow(conexa, "POST", digest, b'{"method":"smgw-info"}')
-    assert (answer.status, answer.json["method"], digest.count) == (200, "smgw-info", 2)
+async def test_scripts_that_follow_the_redirect_get_their_answer(conexa: Bench) -> None:
+    found, visit = await replayed(conexa, sequences.scripts)
+    assert found.more == {"smgw-id": "ethe0300004261"}
+    assert visit.statuses == [401, 200, *([401, 307, 200] * 2)]
 
 
 async def test_a_client_that_keeps_the_old_uri_is_challenged_again(conexa: Bench) -> None:
-    digest = Digest()
-    await conexa.signed("POST", "/smgw/m2m", digest, JSON, b"{}")
-    old = digest.header("POST", "/smgw/m2m")
-    answer = await conexa.ask("POST", FULL, {**JSON, "Authorization": old}, b'{"method":"smgw-info"}')
-    assert answer.status == 401
+    found, visit = await replayed(conexa, sequences.keeps_the_old_uri)
+    assert (visit.statuses, found.more["target"]) == ([401, 307, 401], FULL)
 
 
-async def test_the_transparency_software_loads_a_contract_with_log(conexa: Bench) -> None:
+async def test_the_transparency_software_loads_contracts_with_log(conexa: Bench) -> None:
     """User id, smgw-info, user-info, usage-point-info, readings in pieces of 31 days, daily values, log."""
-    digest = Digest()
-    location = (await conexa.signed("GET", "/smgw/m2m", digest, JSON)).headers["location"]
-    user_id, form = location.removeprefix("/smgw/m2m/").split("/")
-    assert (user_id, form) == (f"{USER}.sm", "json")
-
-    async def call(method: str, **parameters: Any) -> Any:
-        body = json.dumps({"method": method, **parameters}).encode()
-        answer = await conexa.signed("POST", location, digest, JSON, body)
-        assert answer.status == 200, answer.body
-        return answer.json
-
-    assert (await call("smgw-info"))["version"] >= "1.2.0"
-    points = {one["taf-number"]: one for one in (await call("user-info"))["user-info"]["usage-points"]}
-    contract = points["1"]
-    point = contract["usage-point-id"]
-    info = (await call("usage-point-info", **{"usage-point-id": point}))["usage-point-info"]
-    assert info["taf-profile"]
-    period = contract["billing-Periods"][0]
-    begin, end = (datetime.fromisoformat(period[name]) for name in ("start-time", "end-time"))
-    times: set[str] = set()
-    since = begin - timedelta(minutes=15)
-    while since < end:
-        until = min(end, since + timedelta(days=31))
-        span = {"fromtime": since.isoformat(), "totime": until.isoformat()}
-        wish = {"usage-point-id": point, "database": "origin", **span}
-        for channel in (await call("readings", **wish))["readings"]["channels"]:
-            times |= {one["target-time"] for one in channel["readings"]}
-        since = until
-    assert len(times) == 28 * 96 + 1
-    for database, number in (("derived", 2), ("daily", 14)):  # daily values are kept for 42 days
-        span = {"fromtime": (begin - timedelta(minutes=15)).isoformat(), "totime": end.isoformat()}
-        wish = {"usage-point-id": point, "database": database, **span}
-        found = (await call("readings", **wish))["readings"]["channels"]
-        assert [len(one["readings"]) for one in found] == [number]
-    entries = (await call("log", fromtime=BEGIN.isoformat(), totime=(NOW + timedelta(days=1)).isoformat()))["log"][
-        "entries"
-    ]
-    assert entries
+    begin = BEGIN - timedelta(minutes=15)
+    found, _ = await replayed(conexa, sequences.transparency, begin=begin)
+    assert found.more["user"] == f"{USER}.sm"
+    rows = {(name.split(".")[1], which): one for (name, which), one in found.more["rows"].items()}
+    quarters = int((NOW - BEGIN).total_seconds()) // 900 + 1
+    assert len({one["target-time"] for one in rows["taf1-1", "origin"]}) == quarters - 1
+    assert len(rows["taf6-1", "daily"]) == 43  # midnights around the 42 days for which they are kept
+    assert len(rows["taf1-1", "derived"]) == 2
+    own = {one.obis: one for one in found.told if one.at == NEWEST - timedelta(seconds=3)}
+    assert {code: own[code] for code in (IMPORT, EXPORT)} == {code: newest(code) for code in (IMPORT, EXPORT)}
+    assert found.more["log"]
 
 
 async def test_a_client_walks_back_in_windows_of_31_days(conexa: Bench) -> None:
     """By the unfiltered channel of a usage point whose name ends with BEZUG, until nothing comes any more."""
-    digest, found = Digest(), set()
-    points = (await conexa.call("user-info", digest)).json["user-info"]["usage-points"]
-    point = next(one["usage-point-id"] for one in points if one["usage-point-name"].endswith("BEZUG"))
-    until = NOW
-    for _ in range(10):
-        since = until - timedelta(days=31)
-        span = {"fromtime": since.isoformat(), "totime": until.isoformat()}
-        answer = await conexa.call("readings", digest, **{"usage-point-id": point, "database": "origin", **span})
-        rows = answer.json["readings"]["channels"][0]["readings"]
-        if not rows:
-            break
-        found |= {one["target-time"] for one in rows}
-        until = since
+    found, _ = await replayed(conexa, sequences.walks_back)
+    instants = {one.at for one in found.told}
     quarters = int((NOW - BEGIN).total_seconds()) // 900 + 1
-    assert len(found) == quarters - 1
-    assert datetime.fromtimestamp(HOLE_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") not in found
+    assert len(instants) == quarters - 1
+    assert datetime.fromtimestamp(HOLE_S - 3, UTC) not in instants
+
+
+async def test_a_client_reads_the_channels_of_the_first_database(conexa: Bench) -> None:
+    found, _ = await replayed(conexa, sequences.databases)
+    assert found.more["codes"] == ["0100010800ff"]
 
 
 async def test_the_digest_client_of_aiohttp_follows_the_redirect(conexa: Bench) -> None:

@@ -22,7 +22,8 @@ from han_conexa_rig import (
 )
 from lxml import html
 
-from firmware.han.conexa.texts import WORDS
+from devices.gateway_types import load
+from firmware.han.conexa.texts import STATES, WORDS
 from firmware.storage.memory import NonVolatileMemory
 
 HOME = f"/smgw/web/{USER}.sm"
@@ -144,6 +145,22 @@ async def test_pages_speak_german_and_english(browser: Browser) -> None:
     assert browser.text("//h1") == "SMGW self-test"
 
 
+async def test_the_english_page_names_the_state_in_english(browser: Browser) -> None:
+    await browser.get("/")
+    for lang, name in (("en", "Normal operation"), ("de", "Normalbetrieb")):
+        await browser.get(f"{HOME}?lang={lang}")
+        assert browser.text("//*[@id='smgw_state']") == name
+
+
+def test_each_state_has_an_english_name() -> None:
+    names = {neutral: STATES.get(neutral, one.name) for neutral, one in load("conexa").states.items()}
+    assert names == {
+        "off": "off", "run": "Normal operation", "restricted": "Secure State Application",
+        "connectivity_cut": "Secure State Connectivity", "stopped": "Secure State Boot",
+        "boot_loop": "Cyclic restart of the system",
+    }  # fmt: skip
+
+
 def test_both_languages_have_the_same_words() -> None:
     assert set(WORDS["de"]) == set(WORDS["en"])
 
@@ -192,8 +209,8 @@ async def test_a_right_that_was_taken_away_is_gone_from_a_session_too(browser: B
 
 
 async def test_a_form_without_its_token_does_nothing(browser: Browser) -> None:
-    await browser.get("/")
     for token in ("", "0" * 32, "x"):
+        await browser.get("/")
         assert (await browser.press("menu_selftest", token)).status == 403
     assert "selftest_started" not in browser.conexa.log()
 
@@ -297,6 +314,9 @@ async def test_a_technician_sees_the_system_log_and_no_consumer_pages(conexa: Be
         assert (
             await browser.get(f"{SERVICE}/log?page={strange.encode().hex() if strange == '٣' else strange}")
         ).status == 200
+    for lang, words in (("de", "Zeit"), ("en", "time")):
+        await browser.get(f"{SERVICE}/log?lang={lang}")
+        assert words in browser.text("//table[@id='system_log']/tbody/tr[2]/td[5]").split()
     assert (await browser.get(HOME)).status == 404
     texts = [one.event for one in session.control.journal.books["system", ""].read()]
     assert "technician_logged_in" in texts

@@ -11,9 +11,11 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, web
+from han_conexa_rig import client_certificate
 
 from devices.clock import Clock
 from devices.protocols import libssl
@@ -22,7 +24,9 @@ from firmware.han.certificate import HanCertificate, make_han_certificate
 from firmware.han.server import MOST_BODY, Bounds, HanServer, certificate_of, new_application, target_of
 from firmware.storage.memory import NonVolatileMemory
 
-BOUNDS = Bounds(handshake_s=0.5, head_s=0.5, body_s=0.4, request_s=0.5, drain_s=0.2, half_open=8, connections=12)
+BOUNDS = Bounds(
+    handshake_s=0.5, farewell_s=0.3, head_s=0.5, body_s=0.4, request_s=0.5, drain_s=0.2, half_open=8, connections=12
+)
 
 
 def certificate() -> HanCertificate:
@@ -287,6 +291,116 @@ async def test_openssl_gets_the_curve_that_it_offers(served: Served, curve: str)
     done = await asyncio.to_thread(subprocess.run, command, input=b"", capture_output=True, timeout=20, check=False)
     told = done.stdout + done.stderr
     assert f"{curve}".encode() in told, told.decode()
+
+
+# --- alerts
+
+
+@pytest.mark.parametrize(
+    ("options", "alert"),
+    [
+        (["-tls1", "-cipher", "DEFAULT@SECLEVEL=0"], 70),
+        (["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], 70),
+        (["-tls1_3"], 70),
+        (["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"], 40),
+        (["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"], 40),
+        (["-tls1_2", "-groups", "X25519"], 40),
+    ],
+)
+async def test_the_command_of_openssl_is_told_why_it_is_refused(served: Served, options: list[str], alert: int) -> None:
+    """protocol_version, handshake_failure (RFC 5246, 7.2; of those that han 3.1 lists)."""
+    assert served.server.address is not None
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl command")
+    command = [openssl, "s_client", "-connect", "{}:{}".format(*served.server.address), *options]
+    done = await asyncio.to_thread(subprocess.run, command, input=b"", capture_output=True, timeout=20, check=False)
+    assert done.returncode != 0
+    assert f"SSL alert number {alert}".encode() in done.stderr, done.stderr.decode()
+
+
+async def refused(served: Served, context: ssl.SSLContext) -> str:
+    """What Python's client says; with TLS 1.2 the server judges a certificate within the handshake."""
+    assert served.server.address is not None
+    with pytest.raises(ssl.SSLError) as told:
+        await asyncio.open_connection(*served.server.address, ssl=context)
+    return str(told.value.reason)
+
+
+async def test_python_is_told_why_it_is_refused(served: Served, tmp_path: Path) -> None:
+    newer, other, stranger = trusting(served), trusting(served), trusting(served)
+    newer.minimum_version = ssl.TLSVersion.TLSv1_3
+    other.maximum_version = stranger.maximum_version = ssl.TLSVersion.TLSv1_2
+    other.set_ciphers("ECDHE-ECDSA-CHACHA20-POLY1305")
+    der, pem = client_certificate("stranger")
+    (tmp_path / "key.pem").write_bytes(pem)
+    stranger.load_cert_chain(tmp_path / "key.pem")
+    assert await refused(served, newer) == "TLSV1_ALERT_PROTOCOL_VERSION"
+    assert await refused(served, other) == "SSLV3_ALERT_HANDSHAKE_FAILURE"
+    assert await refused(served, stranger) == "TLSV1_ALERT_UNKNOWN_CA"
+    served.clients = (der,)
+    _, writer = await asyncio.open_connection(*served.server.address or (), ssl=stranger)
+    writer.close()
+
+
+async def test_a_record_that_was_bent_is_answered_with_an_alert(served: Served) -> None:
+    """bad_record_mac, 20."""
+    reader, writer = await plain(served)
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting(served).wrap_bio(received, sent, server_hostname="127.0.0.1")
+    while True:
+        try:
+            client.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            writer.write(sent.read())
+            received.write(await asyncio.wait_for(reader.read(65_536), 5))
+    client.write(b"GET / HTTP/1.1\r\n\r\n")
+    record = bytearray(sent.read())
+    record[-1] ^= 1
+    writer.write(record)
+    received.write(await asyncio.wait_for(reader.read(65_536), 5))
+    with pytest.raises(ssl.SSLError) as told:
+        client.read()
+    assert told.value.reason == "SSLV3_ALERT_BAD_RECORD_MAC"
+    assert await ended(reader)
+    writer.close()
+    assert served.crashes == []
+
+
+OLD_HELLO = bytes.fromhex("160301002d0100002903010000") + bytes(30) + bytes.fromhex("000002c0090100")
+"""TLS 1.0, one suite."""
+
+
+async def test_those_who_do_not_close_after_their_alert_are_closed(served: Served) -> None:
+    """With `half_open` of them the oldest goes at once, the last after `farewell_s`."""
+    assert served.server.address is not None
+    begun, many = asyncio.get_running_loop().time(), []
+    for _ in range(3 * BOUNDS.half_open):
+        reader, writer = await plain(served)
+        writer.write(OLD_HELLO)
+        assert await asyncio.wait_for(reader.readexactly(7), 5) == bytes.fromhex("15030100020246")
+        assert await ended(reader)
+        many.append(writer)
+    assert len(served.server._farewells._open) == BOUNDS.half_open
+    async with ClientSession() as session, session.get(url(served), ssl=trusting(served)) as answer:
+        assert answer.status == 200
+    while served.server._farewells._open:
+        await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - begun < BOUNDS.farewell_s + 5
+    assert served.server._tasks == set()
+    for writer in many:
+        writer.close()
+
+
+async def test_a_cut_ends_those_who_are_still_reading_their_alert(served: Served) -> None:
+    reader, writer = await plain(served)
+    writer.write(OLD_HELLO)
+    await asyncio.wait_for(reader.readexactly(7), 5)
+    await served.server.close()
+    await asyncio.sleep(0)
+    assert not served.server._farewells._open
+    writer.close()
 
 
 async def test_without_libssl_the_curves_are_those_of_openssl(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,3 +179,15 @@ async def test_what_is_wrong_in_an_answer_is_named(clock: Clock, pem: Path, fiel
             await client.device()
         await client.close()
     assert found.value.field == field
+
+
+async def test_a_meter_without_a_value_yet_is_told_as_such(clock: Clock, pem: Path) -> None:
+    server = StandIn()
+    server.answers["/json/metering/origin/1EMH0000000001/extended"] = {
+        "capture_time": None, "status": None, "timestamp": None, "values": [],
+    }  # fmt: skip
+    async with serving(server, pem) as port:
+        client = client_at(clock, port)
+        with pytest.raises(NotUnderstood, match="there is no value of meter 1EMH0000000001"):
+            await client.current("1EMH0000000001")
+        await client.close()

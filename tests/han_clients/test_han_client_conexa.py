@@ -157,6 +157,24 @@ async def test_md5_answers_an_announced_sha_256_first(clock: Clock, pem: Path, a
         await client.close()
 
 
+@pytest.mark.parametrize("accepted", ["md5", "sha256"])
+async def test_an_order_is_sent_once_with_the_algorithm_that_was_taken_before(
+    clock: Clock, pem: Path, accepted: str
+) -> None:
+    """The self-test is answered with an empty 200 (han 3.2), as is an algorithm that is not meant (han 3.1)."""
+    server = StandIn("SHA-256", accepted, empty=True)
+    async with serving(server, pem) as port:
+        client = client_at(clock, port)
+        await client.device()
+        server.digest.nonce += 1  # the one that the client has is old by now
+        failed = server.digest.failed
+        server.empty = False
+        assert (await client.selftest()).accepted
+        await client.close()
+    assert [call["method"] for call in server.calls].count("self-test") == 1
+    assert server.digest.failed == failed + 1, "only the request with the old nonce"
+
+
 async def test_months_are_asked_in_windows_of_31_days(clock: Clock, pem: Path) -> None:
     server = StandIn()
     begin, end = datetime(2026, 4, 2, tzinfo=UTC), datetime(2026, 6, 9, tzinfo=UTC)

@@ -257,6 +257,34 @@ def test_v4_a_meter_in_use_is_not_switched_off_nor_loses_registers(full: Shelf) 
     assert full.store.change(meter(registers=["2.8.0", "1.8.0"])).status == 204
 
 
+def test_v4_a_factor_stays_while_an_evaluation_profile_reckons_with_it(full: Shelf) -> None:
+    """From its first reading to its last one; before and after, and for other meters, it may change (assumed)."""
+    begin_s = int(datetime(2026, 1, 31, 23, tzinfo=UTC).timestamp())
+    name = f"meter-{METER}"
+    for progress in (Progress(begin_s), Progress(begin_s + 86_400)):
+        full.progress["taf1"] = progress
+        before = full.store.read(name).body
+        full.events.clear()
+        answer = full.store.change(meter(transformer_factor="40"))
+        assert (answer.status, rules(answer)) == (409, [("V4", 409)])
+        assert "evaluation profile taf1 reckons with the factor 1" in answer.findings[0].reason
+        assert full.names == ["meter_profile_rejected"]  # PPC 10218; nothing goes to the calibration log
+        assert full.store.read(name).body == before
+        assert full.told == []
+        assert full.store.change(meter(transformer_factor="1.0", display_factor="40")).status == 204
+        full.told.clear()
+    assert full.store.install(meter(OTHER_METER)).good
+    assert full.store.change(meter(OTHER_METER, transformer_factor="40")).status == 204
+    for factor, progress in (
+        ("20", Progress()),
+        ("30", Progress(begin_s - 900)),
+        ("40", Progress(begin_s, ended=True)),
+    ):
+        full.progress["taf1"] = progress
+        assert full.store.change(meter(transformer_factor=factor)).status == 204
+        assert full.store.read(name).body["transformer_factor"] == factor
+
+
 def test_a_change_of_what_is_not_there_is_404(full: Shelf) -> None:
     assert full.store.change(meter(OTHER_METER)).status == 404
     assert full.store.delete("nobody").status == 404

@@ -168,7 +168,7 @@ async def test_a_meter_that_speaks_when_the_adapter_is_pulled_does_not_break_the
     gateway.bus.on_lost = told.append
     clock.call_later(after_s, gateway.far.close)
     await gateway.invite()
-    gateway.station._transmit(b"nobody hears it")
+    gateway.station._voice._speak(b"nobody hears it")
     await clock.sleep(0.1)
     assert len(told) == 1
     assert gateway.station.powered

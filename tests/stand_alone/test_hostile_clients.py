@@ -71,11 +71,20 @@ def test_silent_and_slow_connections_keep_nobody_out(gateway: Running) -> None:
     assert served(gateway)
 
 
-def test_old_and_weak_tls_is_refused(gateway: Running) -> None:
-    for options in (["-tls1_1"], ["-tls1_3"], ["-cipher", "ECDHE-ECDSA-AES128-SHA"], ["-cipher", "NULL"]):
-        line = ["openssl", "s_client", "-connect", f"{gateway.address[0]}:{gateway.address[1]}", *options]
-        found = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
-        assert found.returncode != 0, options
+@pytest.mark.parametrize(
+    ("options", "alert"),
+    [
+        (["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"], 70),
+        (["-tls1_3"], 70),
+        (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"], 40),
+        (["-tls1_2", "-cipher", "NULL@SECLEVEL=0"], 40),
+    ],
+)
+def test_old_and_weak_tls_is_refused_with_an_alert(gateway: Running, options: list[str], alert: int) -> None:
+    line = ["openssl", "s_client", "-connect", f"{gateway.address[0]}:{gateway.address[1]}", *options]
+    found = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
+    assert found.returncode != 0
+    assert f"SSL alert number {alert}" in found.stderr, found.stderr
 
 
 def test_a_stranger_s_certificate_opens_nothing(gateway: Running, tmp_path: Path) -> None:

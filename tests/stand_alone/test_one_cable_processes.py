@@ -14,20 +14,26 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "trudi"))
 
 from running import Running, running
 from trudi_judge import File, stages_of, supplier_file
+from trudi_recipe import check, recipe
 
 from bench.cli import main
 from bench.han_access import HanAccess
+from bench.report.build import build_report
+from bench.report.run_folder import read_run_folder
 from devices.han.login import Exchange
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
+SCENARIOS = [str(one) for one in sorted(HOME.glob("*.yaml")) if not one.name.startswith("program_")]
+"""All but those that look for the contracts and values of single programs."""
 PRODUCTS = ("ppc", "conexa", "casa")
 USERS = {"ppc": "hks2", "conexa": "consumer-1", "casa": "consumer-1"}
 """What the gateway calls its consumer; scenarios call him consumer-1 at each."""
 RUN = {"HAN-1", "HAN-6", "HAN-10", "HAN-11"}
-"""Scenarios that need nothing but the home interface."""
+"""Scenarios that need nothing but the home interface, of any product."""
 SWITCHES = ((0, 2), (6, 1), (22, 2))
 CONFIG = """
 gateway: {options: {signature_curve: secp256r1}}
@@ -76,7 +82,7 @@ def bench_file(folder: Path, product: str, address: tuple[str, int], **more: Any
 
 def run(file: Path, out: Path, *words: str) -> tuple[int, dict[str, dict[str, Any]], dict[str, str]]:
     """Exit code, verdict of each scenario that was run, and reason of each case that was not."""
-    code = main(["run", str(HOME), "--bench", str(file), "--out", str(out), "--plain", *words])
+    code = main(["run", *SCENARIOS, "--bench", str(file), "--out", str(out), "--plain", *words])
     verdicts = [json.loads(one.read_text()) for one in (out / "cases").glob("*/verdict.json")]
     told = json.loads((out / "run.json").read_text())
     left = {str(one["key"]): str(one["reason"]) for one in told["not_tested"]}
@@ -92,7 +98,10 @@ def test_what_only_reads_passes_and_all_else_is_not_applicable(
     file = bench_file(tmp_path, product, gateway.address, fingerprint=gateway.told["fingerprint"])
     code, verdicts, left = run(file, out, "--gateway", product)
     assert {name: one["verdict"] for name, one in verdicts.items()} == dict.fromkeys(RUN, "pass"), verdicts
-    assert code == 0
+    others = {one["verdict"] for name, one in verdicts.items() if name not in RUN}
+    assert others <= {"pass", "inconc"}, verdicts  # a program that looks for another contract finds nothing here
+    assert code == ("inconc" in others)
+    assert_report_is_of(product, out)
     assert left and all("the bench lacks " in one for one in left.values())
     told = verdicts["HAN-1"]["gateway"]["told"]
     report = (out / "report.html").read_text()
@@ -104,6 +113,20 @@ def test_what_only_reads_passes_and_all_else_is_not_applicable(
     assert len(exports) == 3
     for export in exports:
         judged(export, tmp_path)
+
+
+def assert_report_is_of(product: str, out: Path) -> None:
+    """It credits clauses of this product alone, lists what was assumed, and says what is known of the device."""
+    made = build_report(read_run_folder(out))
+    assert made.requirements and {one.clause.split()[0] for one in made.requirements} == {product.upper()}
+    assert {clause.split()[0] for case in made.cases for clause in case.verifies} <= {product.upper()}
+    (known,) = (one.value for one in made.head.bench if one.name == "Gateway")
+    assert known.startswith("reached over the home interface at 127.0.0.1:") and "cannot tell" in known
+    names = [one.name for one in made.assumed]
+    assert len(names) >= 7 and all(one.startswith("home interface, ") for one in names)
+    assert {one.split(", ")[1] for one in names} & {"PPC", "CONEXA", "CASA"} == {product.upper()}
+    pause = [(one.value, one.source) for one in made.assumed if one.name.endswith("pause between two logins")]
+    assert pause == ([("1 s", "bench file, for han 2.1")] if product == "ppc" else [])
 
 
 AGAIN = """
@@ -156,6 +179,43 @@ def judged(export: Path, folder: Path) -> None:
     assert {stage: derived[stage] for stage in bill} == bill
 
 
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_command_tells_what_it_verified_and_the_documents_script_finds_the_same(
+    tmp_path: Path, gateways: dict[str, Running], product: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a file read at the home interface and of one out of the memory; a PPC tells no status words, nor a chain."""
+    gateway, pem, chains = gateways[product], tmp_path / "pem", product == "conexa"
+    bench_file(tmp_path, product, gateway.address)
+    data = ["--data", gateway.told["data"]]
+    han = ["--han", "{}:{}".format(*gateway.address), "--type", product, "--user", USERS[product]]
+    han += ["--password-file", str(tmp_path / "password")]
+    assert main(["export", "certificates", *data, "--out", str(pem)]) == 0
+    both = tmp_path / "both.pem"
+    both.write_bytes((pem / "sm_root.pem").read_bytes() + (pem / "sub_ca.pem").read_bytes())
+    script = recipe(tmp_path)
+    for words, from_memory in ((data, True), (han, False)):
+        out = tmp_path / f"{from_memory}.xml"
+        capsys.readouterr()
+        assert main(["export", "trudi", *words, "--contract", "profile", "--out", str(out)]) == 0
+        shown = capsys.readouterr().out
+        names = [one.name.lower() for one in File(out).lists]
+        assert len(names) == 2
+        for name in names:
+            line = next((line for line in shown.splitlines() if line.startswith(f"  {name}: all ")), "")
+            assert bool(line) != from_memory
+            assert ("guessed" in line) == (product == "ppc" and not from_memory)
+        assert ("issued by the Sub-CA" in shown) == (chains and not from_memory)
+        done = check(script, out, pem / "sm_root.pem", 19)
+        assert done.returncode == 0, done
+        assert all(f"{name}: " in done.stdout for name in names)
+        assert ", 0 do not\n" in done.stdout.splitlines(keepends=True)[-1]
+        assert ("own.pem: OK" in done.stdout) == (chains or from_memory)
+        assert ("(no Sub-CA in the file)" in done.stdout) != (chains or from_memory)
+        assert (gateway.told["fingerprint"] in done.stdout) != from_memory
+        assert "own.pem: OK" in check(script, out, both, 10_000).stdout
+
+
 def test_a_bill_of_more_than_1096_days_is_refused_before_anything_is_read(
     tmp_path: Path, gateways: dict[str, Running], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,25 +240,57 @@ def test_a_wrong_password_is_tried_once_and_is_the_benchs_trouble(tmp_path: Path
     assert run(right, tmp_path / "right", "--gateway", "conexa", "-k", "HAN-6")[0] == 0
 
 
-def test_at_another_certificate_nothing_is_sent(tmp_path: Path, gateways: dict[str, Running]) -> None:
+def refused(file: Path, out: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What is said of a bench file before anything is run; it is trouble of the bench, and nothing was run."""
+    assert main(["run", *SCENARIOS, "--bench", str(file), "--out", str(out), "--plain", *words]) == 3
+    told = capsys.readouterr()
+    assert not out.exists() and "fail" not in told.out
+    assert told.err.count("\n") == 1
+    return told.err
+
+
+def test_at_another_certificate_nothing_is_run(
+    tmp_path: Path, gateways: dict[str, Running], capsys: pytest.CaptureFixture[str]
+) -> None:
     address = gateways["casa"].address
     file = bench_file(tmp_path, "casa", ("localhost", address[1]), fingerprint="ab" * 32)
-    code, verdicts, _ = run(file, tmp_path / "run", "--gateway", "casa")
-    assert (code, {one["verdict"] for one in verdicts.values()}) == (3, {"error"})
-    assert all("the bench file names " + "ab" * 32 in one["reason"] for one in verdicts.values())
-    assert all(gateways["casa"].told["fingerprint"] in one["reason"] for one in verdicts.values())
+    told = refused(file, tmp_path / "run", capsys)
+    assert f"{file}:1:" in told and "'fingerprint'" in told and "named is " + "ab" * 32 in told
+    assert gateways["casa"].told["fingerprint"] in told
 
 
-def test_where_nobody_listens_nothing_is_judged(tmp_path: Path) -> None:
+def test_where_nobody_listens_nothing_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = free.getsockname()
         begin = time.monotonic()
-        code, verdicts, _ = run(bench_file(tmp_path, "casa", address), tmp_path / "run", "--gateway", "casa")
-    assert (code, {one["verdict"] for one in verdicts.values()}) == (3, {"error"})
-    assert all("cannot be reached" in one["reason"] for one in verdicts.values())
-    assert all("look at cable, address and supply" in one["reason"] for one in verdicts.values())
+        told = refused(bench_file(tmp_path, "casa", free.getsockname()), tmp_path / "run", capsys)
+    assert "'address'" in told and "cannot be reached" in told and "look at cable, address and supply" in told
     assert time.monotonic() - begin < 60
+
+
+@pytest.mark.parametrize("there", PRODUCTS)
+def test_another_product_than_the_bench_file_names_is_its_mistake(
+    tmp_path: Path, gateways: dict[str, Running], capsys: pytest.CaptureFixture[str], there: str
+) -> None:
+    for named in PRODUCTS:
+        if named != there:
+            file = bench_file(tmp_path, named, gateways[there].address)
+            told = refused(file, tmp_path / named, capsys)
+            assert f"{file}:1:" in told
+            assert f"'type': 127.0.0.1:{gateways[there].address[1]} is a {there}, not a {named}" in told
+            assert f"(write 'type: {there}')" in told
+
+
+def test_the_export_says_which_product_it_is(
+    tmp_path: Path, gateways: dict[str, Running], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench_file(tmp_path, "casa", gateways["casa"].address)
+    words = ["--han", "{}:{}".format(*gateways["casa"].address), "--user", "consumer-1", "--out", str(tmp_path / "x")]
+    words += ["--password-file", str(tmp_path / "password"), "--type", "conexa"]
+    assert main(["export", "trudi", *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("smgw-bench: --type: 127.0.0.1:") and said.count("\n") == 1
+    assert said.endswith(" is a casa, not a conexa (write --type casa)\n")
 
 
 @pytest.mark.timeout(120)

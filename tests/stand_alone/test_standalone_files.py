@@ -190,6 +190,17 @@ def test_a_folder_stays_that_of_its_gateway(tmp_path: Path) -> None:
             prepare(other, folder, None, NOW)
 
 
+def test_a_history_that_was_killed_leaves_nothing_to_the_next_start(tmp_path: Path) -> None:
+    plan = make_plan("ppc", None, None)
+    with new_folder(tmp_path, plan) as folder:
+        for name in ("memory.sqlite.part", "memory.sqlite.part-wal"):
+            (tmp_path / name).write_bytes(b"half of it")
+        prepare(plan, folder, None, NOW)
+        assert folder.kept is not None
+        assert folder.kept.began == NOW
+    assert not list(tmp_path.glob("*.part*"))
+
+
 def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "memory.sqlite").write_bytes(b"of `smgw-bench simulate`")
     with pytest.raises(UsageError, match="something else"):
@@ -197,6 +208,22 @@ def test_a_folder_of_something_else_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="is a file"):
         DataFolder(tmp_path / "file")
+
+
+def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"is no gateway's folder: it holds 'notes\.txt'") as caught:
+        DataFolder(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_folder_that_is_empty_or_left_by_a_start_that_was_killed_is_taken(tmp_path: Path) -> None:
+    DataFolder(tmp_path).release()
+    assert (tmp_path / "gateway.lock").exists()
+    (tmp_path / "gateway.json.part").write_text("{")
+    with DataFolder(tmp_path) as folder:
+        assert folder.kept is None
 
 
 def test_a_damaged_identity_is_told(tmp_path: Path) -> None:

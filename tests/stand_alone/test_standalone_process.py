@@ -109,7 +109,7 @@ def refused(*arguments: str) -> tuple[int, str]:
 def test_a_killed_gateway_comes_back_with_all_that_it_has_acknowledged(tmp_path: Path) -> None:
     data, profiles, fingerprint = tmp_path / "data", list[str](), ""
     for life in range(3):
-        history = ("--history", "2h") if life == 0 else ()
+        history = {0: ("--history", "2h"), 2: ("--history", "40d")}.get(life, ())
         with running("--type", "casa", "--data", str(data), *history) as gateway:
             certificate, begin = answer_at(gateway.told["address"])
             assert begin == b"HTTP/1.1 200"
@@ -130,6 +130,9 @@ def test_a_killed_gateway_comes_back_with_all_that_it_has_acknowledged(tmp_path:
             if life == 2:
                 assert gateway.end(signal.SIGTERM) == 128 + signal.SIGTERM
                 assert not (data / "control.sock").exists()
+                assert "--history 40d: " in (told := gateway.errors)
+                assert "is that of a gateway since 20" in told
+                assert "nothing is added" in told
             else:
                 made = {"kind": "meter", "id": f"extra-{life}", "meter": f"1EMH001234567{life}", "link": "wired_clear"}
                 answer = gateway.ask(do="install_profile", profile=made)
@@ -137,6 +140,20 @@ def test_a_killed_gateway_comes_back_with_all_that_it_has_acknowledged(tmp_path:
                 profiles.append(f"extra-{life}")
                 assert gateway.end(signal.SIGKILL) == -signal.SIGKILL
         assert log_verdict(data).sound
+
+
+@pytest.mark.timeout(120)
+def test_a_history_that_is_broken_off_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    line = [*COMMAND, "gateway", "--type", "casa", "--han", "127.0.0.1:0", "--data", str(data), "--history", "400d"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("history:")
+        process.send_signal(signal.SIGTERM)
+        told, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, told) == (128 + signal.SIGTERM, "")
+    assert errors.splitlines()[-1] == "smgw-bench: the history was broken off, nothing of it is kept"
+    assert not list(data.glob("memory.sqlite*"))
 
 
 @pytest.mark.timeout(120)

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[1] / "trudi"))
 
 from trudi_judge import File, stages_of
+from trudi_recipe import check, recipe
 
 from bench.cli import main
 
@@ -62,6 +64,9 @@ def test_files_of_all_four_use_cases_keep_the_rules(product: str, tmp_path: Path
         good, bad = file.signatures(key, tmp_path, every=17)
         assert good >= len(file.lists)
         assert bad == []
+        done = check(recipe(tmp_path), found[name], key, every=1 if case == 6 else 17)
+        assert done.returncode == 0, done
+        assert ", 0 do not" in done.stdout.splitlines()[-1]
         if case == 2:
             energy = file.originals[0]
             assert energy.block[1] - energy.block[0] == timedelta(days=1)

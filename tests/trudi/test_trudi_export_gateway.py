@@ -9,8 +9,6 @@ import random
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from lxml import etree
 from trudi_export_files import AR, ESPI, assert_valid
 from trudi_files import supplier
+from trudi_recipe import DOCUMENT, check, recipe
 
 from bench.cli import main
 from bench.emulation import LongRun, Wishes, simulate_core
@@ -39,7 +38,6 @@ from firmware.storage.kept import KeptMemory
 from firmware.storage.memory import NonVolatileMemory, firmware_image, setting_statement
 from firmware.unit import image_statement
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "trudi.md"
 BERLIN = ZoneInfo("Europe/Berlin")
 BEGIN = int(datetime(2026, 1, 1, tzinfo=BERLIN).timestamp())
 END = int(datetime(2026, 1, 3, tzinfo=BERLIN).timestamp())
@@ -69,20 +67,6 @@ def exported(data: Path, contract: str, tmp_path: Path, *words: str) -> Path:
     out = tmp_path / f"{contract}.xml"
     assert export(data, "--contract", contract, "--out", str(out), *words) == 0
     return out
-
-
-def recipe(tmp_path: Path) -> Path:
-    """The script of the document."""
-    found = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    script = tmp_path / "check.py"
-    script.write_text(found[1], encoding="utf-8")
-    return script
-
-
-def check(script: Path, file: Path, root: Path, every: int) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, str(script), str(file), str(root), str(every)]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

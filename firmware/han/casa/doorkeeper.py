@@ -15,7 +15,6 @@ from firmware.han.casa.sessions import COOKIE, Session, Sessions
 from firmware.han.desk import HanDesk
 from firmware.han.server import certificate_of, target_of
 from firmware.han.users import HanUser
-from firmware.profiles.kinds import Right
 
 MOST_NONCES: Final = 1000
 """Nonces of which is remembered that their login was told."""
@@ -33,11 +32,6 @@ class Refused(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-
-
-def may(user: HanUser, right: Right) -> bool:
-    """Whether a user may do something; a profile without rights leaves him all of his role (assumed)."""
-    return not user.rights or right in user.rights
 
 
 class Doorkeeper:

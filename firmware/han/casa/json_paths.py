@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,22 +12,23 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from firmware.han.casa import contracts, log, values
-from firmware.han.casa.doorkeeper import Doorkeeper, Refused, may
+from firmware.han.casa.doorkeeper import Doorkeeper, Refused
 from firmware.han.casa.formats import stamp
 from firmware.han.casa.months import month_of
 from firmware.han.casa.signed_profile import signed_profile
+from firmware.han.casa.streams import encoded, listed, sent
 from firmware.han.desk import HanDesk
 from firmware.han.users import HanUser
 from firmware.han.view import BillingSpan, ConsumerView, HanContract
 from firmware.profiles.kinds import Right
 
 JSON: Final = "application/json"
-PAUSE: Final = 200
-"""Lines of a list after which other clients get their turn."""
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"Content-Type": f"{JSON}; charset=utf-8", "Cache-Control": "no-store"}
+)
 DAILY: Final = 6
 """TAF-6, whose values are those of each midnight and of its begin and end."""
 _MOST_DIGITS: Final = 6
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
     {"metering/origin": "values", "metering/derived": "tariffs", "conlogbook": "consumer_log"}
@@ -36,7 +36,7 @@ _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
 """Begin of a path -> what is needed for it."""
 
 Found = Awaitable[Any] | None
-"""What a path leads to; None: nothing."""
+"""What a path leads to, a text in pieces or something to encode; None: nothing."""
 
 
 class _NotReady(Exception):
@@ -73,7 +73,10 @@ class JsonPaths:
             body = await found
         except _NotReady:
             return web.Response(status=204)
-        return _answer(await _encoded(body)) if body is not None else _refusal(404, "not found")
+        if body is None:
+            return _refusal(404, "not found")
+        pieces = body if isinstance(body, Iterator) else iter((encoded(body),))
+        return await sent(request, pieces, HEADERS)
 
     def _refuse(self, refused: Refused) -> web.Response:
         if refused.why == "locked":
@@ -135,7 +138,7 @@ class JsonPaths:
             return None
         line = values.extended_reading if extended else values.old_reading
         readings = view.originals(meter, month.begin_s, month.end_s - 1)
-        return await _listed(line(one) for one in readings if not one.gap)
+        return listed(line(one) for one in readings if not one.gap)
 
     def _derived(self, view: ConsumerView, one: HanContract, rest: Sequence[str]) -> Found:
         match rest:
@@ -149,7 +152,8 @@ class JsonPaths:
                 return self._period(view, one, number, extended=True)
             case ["daily"] | ["daily", "extended"]:
                 entries = view.derived(one.id) if one.contract.use_case == DAILY else ()
-                return _listed(values.derived_lines(entries, extended=True))  # one path, so with scalers (assumed)
+                lines = values.derived_lines(entries, extended=True)  # one path, so with scalers (assumed)
+                return _ready(listed(lines))
             case ["current", "extended"]:
                 return _ready(self._current(view, one))
             case ["signedprofile"]:
@@ -162,7 +166,7 @@ class JsonPaths:
             return None
         span = spans[int(number)]
         entries = view.derived(one.id, span.begin_s, span.end_s)
-        return await _listed(values.derived_lines(entries, extended=extended))
+        return listed(values.derived_lines(entries, extended=extended))
 
     def _current(self, view: ConsumerView, one: HanContract) -> Any:
         """The registers of the contract, as the meters had them last."""
@@ -186,12 +190,12 @@ class JsonPaths:
         if month is None:
             return None
         entries = view.log(begin_s=month.begin_s, end_s=month.end_s).entries
-        return await _listed(log.entry_json(self._desk.product, one) for one in entries)
+        return listed(log.entry_json(self._desk.product, one) for one in entries)
 
 
 def _allowed(user: HanUser, parts: Sequence[str]) -> bool:
     right = _RIGHTS.get(parts[0]) or _RIGHTS.get("/".join(parts[:2]))
-    return right is None or may(user, right)
+    return user.may(right)
 
 
 def _spans(view: ConsumerView, one: HanContract) -> tuple[BillingSpan, ...]:
@@ -211,30 +215,6 @@ def _parts(request: web.Request) -> list[str] | None:
 
 async def _ready(body: Any) -> Any:
     return body
-
-
-async def _listed(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = []
-    for number, line in enumerate(lines, 1):
-        found.append(line)
-        if number % PAUSE == 0:
-            await asyncio.sleep(0)
-    return found
-
-
-async def _encoded(body: Any) -> str:
-    """The text of an answer; that of a long list is made piece by piece, so that others get their turn."""
-    if not isinstance(body, list) or len(body) <= PAUSE:
-        return _ENCODER.encode(body)
-    pieces = []
-    for first in range(0, len(body), PAUSE):
-        pieces.append(_ENCODER.encode(body[first : first + PAUSE])[1:-1])
-        await asyncio.sleep(0)
-    return f"[{','.join(pieces)}]"
-
-
-def _answer(text: str) -> web.Response:
-    return web.Response(text=text, content_type=JSON, headers={"Cache-Control": "no-store"})
 
 
 def _refusal(status: int, words: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, quote
 
 from aiohttp import web
 
 from firmware.han.casa import log, values
-from firmware.han.casa.csv_files import csv_answer
-from firmware.han.casa.doorkeeper import Doorkeeper, Refused, may
-from firmware.han.casa.formats import hex_code, shown_unit, shown_value, stamp
+from firmware.han.casa.csv_files import csv_answer, csv_sent
+from firmware.han.casa.doorkeeper import Doorkeeper, Refused
+from firmware.han.casa.downloads import csv_of, json_of
+from firmware.han.casa.formats import hex_code, shown_unit, shown_value
+from firmware.han.casa.json_paths import HEADERS
 from firmware.han.casa.look import Look
 from firmware.han.casa.periods import ShownPeriod, shown_periods
 from firmware.han.casa.sessions import COOKIE, Session, Sessions, is_token
-from firmware.han.casa.tables import Part, Table, csv_lines, parts, tables
+from firmware.han.casa.streams import sent
+from firmware.han.casa.tables import parts, tables
 from firmware.han.desk import HanDesk
 from firmware.han.pages import shown_local
 from firmware.han.server import certificate_of, from_elsewhere
@@ -124,7 +126,7 @@ class Portal:
                 known = COOKIE in request.cookies
                 return self._login(request, "ended" if known else "", status=200)
             session, user = found
-            if right is not None and not may(user, right):
+            if right is not None and not user.may(right):
                 raise web.HTTPForbidden
             return await page(request, Visit(session, user, self._desk.view(user), self.look(request)))
 
@@ -157,6 +159,8 @@ class Portal:
         return self._entered(request, lambda: self._door.log_in_with_certificate(certificate_of(request)))
 
     def _entered(self, request: web.Request, enter: Callable[[], Session]) -> web.Response:
+        if from_elsewhere(request):
+            raise web.HTTPForbidden
         try:
             session = enter()
         except Refused as refused:
@@ -191,7 +195,7 @@ class Portal:
 
     async def _start(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         meters = []
-        for one in visit.view.meters() if may(visit.user, "values") else ():
+        for one in visit.view.meters() if visit.user.may("values") else ():
             newest = visit.view.latest(one.meter)
             registers = [
                 {
@@ -217,7 +221,7 @@ class Portal:
             firmware=next((one.version for one in desk.components() if one.name == "firmware"), ""),
             huid=desk.device_id.lower(),
             meters=meters,
-            may_test=may(visit.user, "selftest"),
+            may_test=visit.user.may("selftest"),
             next_s=self._next_selftest_s(),
         )
 
@@ -244,7 +248,7 @@ class Portal:
             session, user = found
             if not is_token(session, form.get("token")):
                 raise web.HTTPForbidden
-        if not may(user, "selftest"):
+        if not user.may("selftest"):
             raise web.HTTPForbidden
         order = await self._desk.order_selftest(user)
         next_at = None if order.next_us is None else from_us(order.next_us).timestamp()
@@ -346,52 +350,13 @@ class Portal:
     async def _period_file(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         contract = _contract(request, visit)
         period = self._chosen(request, visit, contract)
-        words = visit.look.words
-        heads = (words["time"], words["registered"], words["sent"], words["status"])
-        lines: list[tuple[str, ...]] = []
-        for table in await self._whole(visit, contract, period):
-            lines += [(words[f"{table.kind}_values"], table.of)]
-            lines += csv_lines(table, heads, (words["sent_yes"], words["sent_no"]))
-            await asyncio.sleep(0)
-        name = f"{self._desk.device_id.lower()}-{contract.id}-{period.begin_s}.csv"
-        return csv_answer(name, lines)
-
-    async def _whole(self, visit: Visit, contract: HanContract, period: ShownPeriod) -> list[Table]:
-        """All tables of a period; those of its parts are put together where they have the same columns."""
-        found: dict[tuple[str, str, tuple[str, ...]], list[Table]] = {}
-        for part in parts(contract, period, self._desk.now_s()):
-            for one in tables(visit.view, contract, part, visit.look.language):
-                if one.columns or one.rows:
-                    found.setdefault((one.kind, one.of, one.columns), []).append(one)
-            await asyncio.sleep(0)
-        return [
-            Table(kind, of, columns, tuple(row for one in pieces for row in one.rows))
-            for (kind, of, columns), pieces in found.items()
-        ]
+        lines = csv_of(visit.view, contract, period, self._desk.now_s(), visit.look)
+        return await csv_sent(request, f"{self._desk.device_id.lower()}-{contract.id}-{period.begin_s}.csv", lines)
 
     async def _period_json(self, request: web.Request, visit: Visit) -> web.StreamResponse:
         contract = _contract(request, visit)
         period = self._chosen(request, visit, contract)
-        whole = Part(period.begin_s, period.end_s)
-        originals: dict[str, list[Mapping[str, Any]]] = {}
-        for meter in dict.fromkeys(meter for meter, _ in contract.contract.registers):
-            wanted = {obis for each, obis in contract.contract.registers if each == meter}
-            lines = originals[meter.lower()] = []
-            for one in visit.view.originals(meter, whole.begin_s + 1, whole.end_s):
-                if not one.gap:
-                    kept = tuple(entry for entry in one.entries if entry.obis in wanted)
-                    lines.append(values.extended_reading(replace(one, entries=kept)))
-                    if len(lines) % 200 == 0:
-                        await asyncio.sleep(0)
-        derived = visit.view.derived(contract.id, whole.begin_s + 1, whole.end_s)
-        body = {
-            "taf_identifier": contract.id,
-            "start": stamp(period.begin_s),
-            "end": stamp(period.end_s),
-            "origin": originals,
-            "derived": list(values.derived_lines(derived, extended=True)),
-        }
-        return web.json_response(body, headers={"Cache-Control": "no-store"})
+        return await sent(request, json_of(visit.view, contract, period), HEADERS)
 
     def _shown(self, visit: Visit, contract: HanContract) -> tuple[ShownPeriod, ...]:
         return shown_periods(contract, visit.view.periods(contract.id), self._desk.now_s())

@@ -7,18 +7,15 @@ it is assumed: the fields that the contract has as JSON, each under its name, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
-from devices.protocols.cms import key_identifier_of, signed_data
 from firmware.han.casa.contracts import contract
 from firmware.han.desk import HanDesk
+from firmware.han.sealing import sealed_profile
 from firmware.han.view import HanContract
 from firmware.metering.signed_octets import logical_name
 from firmware.profiles.kinds import logical_name as object_name
-from firmware.security.certificates import certificate
-from firmware.security.module import GW_WAN_SIG
 
 _SPACE: Final = "urn:k461-dke-de:taf{:02d}-1"
 _VARYING: Final = frozenset(("active_tariff",))
@@ -26,16 +23,9 @@ _VARYING: Final = frozenset(("active_tariff",))
 
 
 def signed_profile(desk: HanDesk, one: HanContract) -> bytes | None:
-    """The message, DER; None while it is not made, which takes some minutes from the begin of the contract.
-
-    The same profile is the same message however often it is read.
-    """
-    made_s = one.profile.evaluation.begin_s + int(desk.options.han_casa_profile_ready_s)
-    if desk.now_s() < made_s:
-        return None
-    own = certificate(desk.unit.memory, GW_WAN_SIG)
-    at = max(datetime.fromtimestamp(made_s, UTC), own.x509.not_valid_before_utc)
-    return signed_data(content_of(one), own.der, key_identifier_of(own.der), desk.sign, at)
+    """The message, DER; None while it is not made, which takes some minutes from the begin of the contract."""
+    ready_s = desk.options.han_casa_profile_ready_s
+    return sealed_profile(desk, one.contract, ready_s, lambda: content_of(one))
 
 
 def content_of(one: HanContract) -> bytes:

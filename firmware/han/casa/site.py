@@ -18,6 +18,7 @@ from firmware.han.casa.sessions import Sessions
 from firmware.han.casa.technician import TechnicianService
 from firmware.han.desk import HanDesk
 from firmware.han.server import new_application
+from firmware.han.sessions import Limits
 
 SERVES_WITHOUT_HAN: Final = True
 """In soft lock-down there is a page that says so ([CASA] 7.6)."""
@@ -26,7 +27,8 @@ SERVES_WITHOUT_HAN: Final = True
 def application(desk: HanDesk) -> web.Application:
     """CASA's pages and paths."""
     options = desk.options
-    sessions = Sessions(desk.unit.clock, desk.directory, desk.unit.rng, options.han_idle_s, options.han_session_s)
+    limits = Limits(options.han_idle_s, options.han_session_s)
+    sessions = Sessions(desk.unit.clock, desk.directory, desk.unit.rng, limits)
     door = Doorkeeper(desk, sessions)
     paths = JsonPaths(desk, door)
     made = new_application()

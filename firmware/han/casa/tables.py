@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,16 +75,22 @@ def parts(contract: HanContract, period: ShownPeriod, now_s: float) -> tuple[Par
     return tuple(found) or (Part(period.begin_s, period.begin_s),)
 
 
-def tables(view: ConsumerView, contract: HanContract, part: Part, language: Language) -> list[Table]:
-    """What a contract has between `begin_s`, not included, and `end_s`."""
+def tables(
+    view: ConsumerView, contract: HanContract, part: Part, language: Language, only: tuple[str, str] | None = None
+) -> list[Table]:
+    """What a contract has between `begin_s`, not included, and `end_s`; `only`: the table of this kind and name."""
     found = []
     use_case = contract.profile.evaluation.use_case
     sent = _Sent(view.sent(contract.id))
-    entries = list(view.derived(contract.id, part.begin_s + 1, part.end_s))
-    if entries:
-        found.append(_derived("daily" if use_case == DAILY else "derived", contract.id, entries, sent, language))
+    kind = "daily" if use_case == DAILY else "derived"
+    if only in (None, (kind, contract.id)):
+        entries = list(view.derived(contract.id, part.begin_s + 1, part.end_s))
+        if entries:
+            found.append(_derived(kind, contract.id, entries, sent, language))
     if use_case in WITH_ORIGINALS:
         for meter in dict.fromkeys(meter for meter, _ in contract.contract.registers):
+            if only not in (None, ("original", meter.lower())):
+                continue
             wanted = {obis for each, obis in contract.contract.registers if each == meter}
             readings = list(view.originals(meter, part.begin_s + 1, part.end_s))
             found.append(_original(meter, readings, wanted, sent, language))
@@ -175,9 +181,13 @@ def _status(word: str, language: Language) -> str:
     return chosen(SEVERITIES[severity(word_of(word))], language)
 
 
-def csv_lines(table: Table, heads: tuple[str, str, str, str], yes_no: tuple[str, str]) -> Iterator[tuple[str, ...]]:
-    """A table as lines of a file; `heads` are those of time, registration, sent and status."""
-    yield (heads[0], heads[1], *table.columns, heads[2], heads[3])
+def csv_head(columns: Sequence[str], heads: tuple[str, str, str, str]) -> tuple[str, ...]:
+    """The headings of a table in a file; `heads` are those of time, registration, sent and status."""
+    return (heads[0], heads[1], *columns, heads[2], heads[3])
+
+
+def csv_rows(table: Table, yes_no: tuple[str, str]) -> Iterator[tuple[str, ...]]:
+    """The rows of a table as lines of a file."""
     for row in table.rows:
         captured = "" if row.captured_s is None else shown_local(row.captured_s)
         yield (shown_local(row.at_s), captured, *row.values, yes_no[0] if row.sent else yes_no[1], row.status)

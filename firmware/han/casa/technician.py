@@ -5,14 +5,14 @@ Which settings there are the public documents do not say, so they are shown and 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
 
 from firmware.han.casa import log
 from firmware.han.casa.csv_files import csv_answer
-from firmware.han.casa.doorkeeper import Doorkeeper, Refused, may
+from firmware.han.casa.doorkeeper import Doorkeeper, Refused
 from firmware.han.casa.hosts import COMMON_NAME
 from firmware.han.casa.look import Look
 from firmware.han.casa.mdns import installed
@@ -54,7 +54,7 @@ class TechnicianService:
                 user = self._door.technician(request)
             except Refused:
                 return look.page("technician_only.html", title="technician", here="", status=403)
-            if not may(user, right):
+            if not user.may(right):
                 raise web.HTTPForbidden
             return await page(request, user, look)
 
@@ -83,26 +83,28 @@ class TechnicianService:
         return csv_answer(name, [log.COLUMNS, *log.rows(self._desk.product, entries, look.language)])
 
     async def _settings(self, request: web.Request, user: HanUser, look: Look) -> web.StreamResponse:
-        return look.page("settings.html", title="settings", here="settings", settings=self._told())
+        return look.page("settings.html", title="settings", here="settings", settings=self._told(look.words))
 
-    def _told(self) -> list[tuple[str, str]]:
+    def _told(self, words: Mapping[str, str]) -> list[tuple[str, str]]:
         desk, unit = self._desk, self._desk.unit
-        han = unit.config.han
-        server = unit.config.time_server
+        han, server, options = unit.config.han, unit.config.time_server, desk.options
         address = "–" if han is None else f"{han[0]}:{unit.ports.get('HAN', han[1])}"
         names = f"{COMMON_NAME}, {desk.device_id.lower()}.local"
+        valid = words["time_good" if desk.time_valid() else "time_bad"]
+        missing = options.han_casa_mdns and not installed()
+        off_on = (words["switched_off"], words["switched_on"])
         return [
-            ("HUID", desk.device_id.lower()),
+            (words["huid"], desk.device_id.lower()),
             *((f"Firmware ({one.name})", f"{one.version}, SHA-256 {one.checksum}") for one in desk.components()),
             ("HAN", address),
-            ("HAN host names", names if desk.options.han_casa_host_check else f"{names}, *"),
-            ("HAN certificate SHA-256", desk.certificate.fingerprint),
-            ("mDNS", ("on" if installed() else "not installed") if desk.options.han_casa_mdns else "off"),
+            (words["host_names"], names if options.han_casa_host_check else f"{names}, *"),
+            (words["han_certificate"], desk.certificate.fingerprint),
+            ("mDNS", words["not_installed"] if missing else off_on[options.han_casa_mdns]),
             ("NTP", "–" if server is None else f"{server[0]}:{server[1]}"),
-            ("Last synchronisation", shown_local(desk.last_sync_s())),
-            ("System time", f"{shown_local(desk.now_s())} ({'valid' if desk.time_valid() else 'not valid'})"),
-            ("Operating state", desk.state),
-            ("Link", ", ".join(sorted(unit.linked)) or "–"),
-            ("LMC shows bus overload", "on" if desk.options.lmc_shows_bus_overload else "off"),
-            ("LMC shows invalid time", "on" if desk.options.lmc_shows_invalid_time else "off"),
+            (words["last_synchronisation"], shown_local(desk.last_sync_s())),
+            (words["system_time"], f"{shown_local(desk.now_s())} ({valid})"),
+            (words["operating_state"], words.get(f"state_{desk.state}", desk.state)),
+            (words["linked"], ", ".join(sorted(unit.linked)) or "–"),
+            (words["led_overload"], off_on[options.lmc_shows_bus_overload]),
+            (words["led_time"], off_on[options.lmc_shows_invalid_time]),
         ]

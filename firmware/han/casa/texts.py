@@ -167,6 +167,17 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "setting": ("Einstellung", "Setting"),
         "value": ("Wert", "Value"),
+        "switched_on": ("ein", "on"),
+        "switched_off": ("aus", "off"),
+        "not_installed": ("nicht eingerichtet", "not installed"),
+        "host_names": ("HAN-Namen", "HAN host names"),
+        "han_certificate": ("HAN-Zertifikat SHA-256", "HAN certificate SHA-256"),
+        "last_synchronisation": ("Letzte Synchronisation", "Last synchronisation"),
+        "state_run": ("Normalbetrieb", "Normal operation"),
+        "operating_state": ("Betriebszustand", "Operating state"),
+        "linked": ("Verbunden", "Connected"),
+        "led_overload": ("LMC zeigt Überlast des Busses", "LMC shows bus overload"),
+        "led_time": ("LMC zeigt ungültige Zeit", "LMC shows invalid time"),
     }
 )
 SEVERITIES: Final[Mapping[Severity, tuple[str, str]]] = MappingProxyType(

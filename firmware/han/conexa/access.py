@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
@@ -15,8 +16,7 @@ from devices.protocols.http_digest import MD5, SHA_256
 from firmware.han.authentication import Checked
 from firmware.han.desk import HanDesk
 from firmware.han.server import certificate_of, target_of
-from firmware.han.users import HanUser
-from firmware.profiles.kinds import HanRole, Right
+from firmware.profiles.kinds import HanRole
 
 _CHALLENGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
     {"MD5": (MD5, (MD5,)), "SHA-256": (SHA_256, (SHA_256,)), "announced": (SHA_256, (MD5,))}
@@ -25,11 +25,6 @@ _CHALLENGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType
 _ASKED_AGAIN: Final = frozenset(("stale", "replayed"))
 """The client may answer a fresh challenge by itself, its person need not."""
 MOST_LOGINS: Final = 1000
-
-
-def may(user: HanUser, right: Right) -> bool:
-    """Whether a user has a right; a profile that names none leaves him those of his role."""
-    return not user.rights or right in user.rights
 
 
 class Access:
@@ -53,6 +48,9 @@ class Access:
                 f"CONEXA cannot ask for {wanted!r}", hint=f"han_conexa_challenge: {', '.join(_CHALLENGES)}"
             )
         self._announced, self._taken = _CHALLENGES[wanted]
+        self._unmeant_status = desk.options.han_conexa_unmeant_status
+        if self._unmeant_status not in range(200, 600):
+            raise UsageError(f"{self._unmeant_status} is no HTTP status", hint="han_conexa_unmeant_status: 200 to 599")
         self._logins: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
     def check(self, request: web.Request, role: HanRole | None = None) -> Checked:
@@ -104,5 +102,8 @@ class Access:
         return self._desk.authentication.challenge(stale=stale, algorithm=self._announced)
 
     def challenge(self, found: Checked) -> web.Response:
-        """401 for a program, with an empty body."""
+        """401 for a program, with an empty body; an algorithm that is announced, not meant, has its option's status."""
+        unmeant = found.why == "algorithm" and self._announced not in self._taken
+        if unmeant and self._unmeant_status != HTTPStatus.UNAUTHORIZED:
+            return web.Response(status=self._unmeant_status, headers={"Cache-Control": "no-store"})
         return web.Response(status=401, headers={"WWW-Authenticate": self.header(found), "Cache-Control": "no-store"})

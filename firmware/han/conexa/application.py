@@ -6,8 +6,10 @@ from aiohttp import web
 
 from firmware.han.conexa.access import Access
 from firmware.han.conexa.lock import SelfTestLock
+from firmware.han.conexa.logbook import log_language
 from firmware.han.conexa.m2m import M2M
 from firmware.han.conexa.points import codes_of
+from firmware.han.conexa.refusals import Refusals
 from firmware.han.conexa.web import Web
 from firmware.han.desk import HanDesk
 from firmware.han.server import new_application
@@ -20,8 +22,11 @@ def application(desk: HanDesk) -> web.Application:
         UsageError: an option that is written wrongly.
     """
     codes_of(desk.options)
+    log_language(desk.options)
     made = new_application()
     access, lock = Access(desk), SelfTestLock(desk)
-    M2M(desk, access, lock).add_to(made)
-    Web(desk, access, lock).add_to(made)
+    programs, browsers = M2M(desk, access, lock), Web(desk, access, lock)
+    programs.add_to(made)
+    browsers.add_to(made)
+    Refusals(programs, browsers).add_to(made)
     return made

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
+from devices.errors import UsageError
+from firmware.config import Options
 from firmware.han.conexa.body import Parameters, bad
 from firmware.han.conexa.scaling import Scaling
 from firmware.han.conexa.times import written
 from firmware.han.desk import HanDesk
+from firmware.han.pages import Language
 from firmware.han.view import ConsumerView
 from firmware.logs.book import LogEntry
 
@@ -31,6 +36,18 @@ _ALLOWED: Final = tuple(
 """Which parameters go together."""
 _LEVELS: Final = {"info": "1", "warning": "2", "error": "3", "fatal": "4"}
 _OUTCOMES: Final = {"success": "0", "failure": "1"}
+_GERMAN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "way": {"password": "Passwort", "certificate": "Zertifikat"},
+        "initiator": {"consumer": "Letztverbraucher", "administrator": "Administrator"},
+        "functions": {"none": "keine"},
+        "reason": {
+            "a self-test is under way": "ein Selbsttest läuft schon",
+            "the next self-test is possible at": "der nächste ist möglich ab",
+        },
+    }
+)
+"""Parameter -> begin of its words -> the same in German; what is not here stays as it was logged."""
 
 
 def log(desk: HanDesk, scaling: Scaling, view: ConsumerView, parameters: Parameters) -> dict[str, Any]:
@@ -49,6 +66,31 @@ def log(desk: HanDesk, scaling: Scaling, view: ConsumerView, parameters: Paramet
     return {"log": {"entries": entries, "records": str(len(entries))}}
 
 
+def log_language(options: Options) -> Language:
+    """The language of messages. Raises UsageError: the option is written wrongly."""
+    wanted = options.han_conexa_log_language
+    if wanted == "de":
+        return "de"
+    if wanted == "en":
+        return "en"
+    raise UsageError(f"CONEXA has no log messages in {wanted!r}", hint="han_conexa_log_language: de or en")
+
+
+def message(desk: HanDesk, one: LogEntry, language: Language) -> str:
+    """The text of an entry; as it is stored where the product has none of its own."""
+    event = desk.product.data.events.get(one.event)
+    if event is None:
+        return one.text
+    told = dict(one.parameters)
+    if language == "de":
+        for name, words in _GERMAN.items():
+            said = str(told.get(name, ""))
+            for english, german in words.items():
+                if said.startswith(english):
+                    told[name] = german + said.removeprefix(english)
+    return event.text(told, language)
+
+
 def _entry(desk: HanDesk, view: ConsumerView, one: LogEntry) -> dict[str, str]:
     numbers = desk.options.han_conexa_log_numbers
     return {
@@ -56,7 +98,7 @@ def _entry(desk: HanDesk, view: ConsumerView, one: LogEntry) -> dict[str, str]:
         "event-sub-id": str(one.sub_id or 0),
         "index": str(one.number),
         "level": _LEVELS.get(one.level, "5") if numbers else one.level.upper(),
-        "message": one.text,
+        "message": message(desk, one, log_language(desk.options)),
         "outcome": _OUTCOMES.get(one.outcome, "2") if numbers else one.outcome.upper(),
         "subject-identity": f"{desk.device_id.lower()}.sm",
         "time": written(one.time_us // 1_000_000),

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from firmware.han.conexa.access import Access, may
+from firmware.han.conexa.access import Access
 from firmware.han.conexa.body import Parameters, Refused, bad, call_of
 from firmware.han.conexa.information import smgw_info, usage_point_info, user_info
 from firmware.han.conexa.lock import SelfTestLock
@@ -71,13 +71,13 @@ class M2M:
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
             if request.method not in methods:
-                answer = self._refused(Refused(405, f"only {' and '.join(methods)}"))
+                answer = self.refused(Refused(405, f"only {' and '.join(methods)}"))
                 answer.headers["Allow"] = ", ".join(methods)
                 return answer
             try:
                 return await handler(request)
             except Refused as refused:
-                return self._refused(refused)
+                return self.refused(refused)
 
         return handle
 
@@ -115,14 +115,14 @@ class M2M:
         if method not in METHODS:
             raise bad("there is no such method")
         answer, right = METHODS[method]
-        if not may(user, right):
+        if not user.may(right):
             raise Refused(403, "this user may not do that")
         result = answer(self._desk, self._scaling, self._desk.view(user), parameters)
         return result if isinstance(result, dict) else await result
 
     async def _self_test(self, user: HanUser) -> None:
         """Its result is in the log only; 403 while one runs and for ten minutes after an order."""
-        if not may(user, "selftest"):
+        if not user.may("selftest"):
             raise Refused(403, "this user may not do that")
         order = await self._lock.order(user)
         if not order.accepted:
@@ -144,5 +144,6 @@ class M2M:
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    def _refused(self, refused: Refused) -> web.Response:
+    def refused(self, refused: Refused) -> web.Response:
+        """A call that is not answered with its result: status, and the reason in JSON (the form is assumed)."""
         return self._answer({"error": refused.reason}, refused.status)

@@ -23,7 +23,10 @@ DAILY: Final = "daily"
 DATABASES: Final = (ORIGIN, DERIVED, CALCULATED, DAILY)
 FOR_EVER: Final = 1 << 40
 """An instant after all others, seconds since 1970."""
+_DAILY_CASE: Final = 6
 _OF_PERIODS: Final = frozenset((Kind.FIRST, Kind.LAST, Kind.BILLING, Kind.SWITCH))
+_OF_DAYS: Final = frozenset((Kind.FIRST, Kind.DAILY, Kind.LAST))
+"""All that TAF-6 keeps: its first value is that of the first midnight, or of the begin inside a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class Point:
     Attributes:
         id: ``01005e318021.taf1-1.sm``.
         contract: the contract.
-        daily: contracts of TAF-6 over the same registers, whose values are its daily ones: a reading on demand belongs
-            to a contract of another use case (han 5.1).
+        daily: one of TAF-6: itself; another: the contracts of TAF-6 over the same registers, whose values are its daily
+            ones: a reading on demand belongs to a contract of another use case (han 5.1).
     """
 
     id: str
@@ -126,7 +129,7 @@ def derived_values(view: ConsumerView, channel: Channel, begin_s: int, end_s: in
             continue
         wanted = what.kind in _OF_PERIODS
         if channel.meter:  # the daily values of one meter
-            wanted = what.kind is Kind.DAILY and what.meter in (channel.meter, "")
+            wanted = what.kind in _OF_DAYS and what.meter in (channel.meter, "")
         if wanted:
             yield one
 
@@ -165,11 +168,10 @@ class Points:
 
     def _point(self, one: HanContract) -> Point:
         registers = frozenset(one.contract.registers)
-        daily = tuple(
-            other
-            for other in self._contracts
-            if other.contract.use_case == 6 and (other.id == one.id or registers & frozenset(other.contract.registers))
-        )
+        daily: tuple[HanContract, ...] = (one,)
+        if one.contract.use_case != _DAILY_CASE:
+            others = (other for other in self._contracts if other.contract.use_case == _DAILY_CASE)
+            daily = tuple(other for other in others if registers & frozenset(other.contract.registers))
         return Point(f"01005e3180{self._codes[one.contract.use_case]}.{one.id}.sm", one, daily)
 
 

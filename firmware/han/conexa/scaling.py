@@ -1,8 +1,9 @@
 """Energies in tenths of a watt-hour: programs take that for granted and do not ask for the scaler (han 3.2).
 
-Meters may count finer. Then the value is cut to tenths and signed anew as it is handed out, over the same octets as
-stored values (:mod:`firmware.metering.signed_octets`), so that the signature fits what stands beside it (assumed: no
-source tells where a CONEXA cuts).
+Lists hold what the meter said (wan-core 7.1). Of a meter that counts otherwise the value is cut to tenths as it is
+handed out, and signed anew, over the octets of :mod:`firmware.metering.signed_octets` with the value and the scaler
+that are handed out. So the signature proves what stands beside it and not the stored value, whose own signature is
+handed out with option ``han_conexa_energy_scaler`` 1 only. All of it is assumed: no source tells where a CONEXA cuts.
 """
 
 from __future__ import annotations

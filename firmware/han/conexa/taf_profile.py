@@ -6,32 +6,21 @@ is assumed: the fields of the profile, each under its plain name.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from devices.protocols.cms import key_identifier_of, signed_data
 from firmware.han.conexa.points import Point
 from firmware.han.desk import HanDesk
+from firmware.han.sealing import sealed_profile
 from firmware.profiles.forms import plain_of
-from firmware.security.certificates import certificate
-from firmware.security.module import GW_WAN_SIG
 
 _SPACE: Final = "urn:k461-dke-de:taf{:02d}-1"
 
 
 def signed_profile(desk: HanDesk, point: Point) -> bytes:
-    """The message, DER; empty while it is not made yet, some minutes after the contract's begin.
-
-    Signed as of the begin of the contract, so that the same profile is the same message however often it is read.
-    """
-    contract = point.contract.contract
-    made_s = contract.begin_s + int(desk.options.han_conexa_profile_ready_s)
-    if desk.now_s() < made_s:
-        return b""
-    own = certificate(desk.unit.memory, GW_WAN_SIG)
-    begin = max(datetime.fromtimestamp(made_s, UTC), own.x509.not_valid_before_utc)
-    return signed_data(content_of(point), own.der, key_identifier_of(own.der), desk.sign, begin)
+    """The message, DER; empty while it is not made yet, some minutes after the contract's begin."""
+    ready_s = desk.options.han_conexa_profile_ready_s
+    return sealed_profile(desk, point.contract.contract, ready_s, lambda: content_of(point)) or b""
 
 
 def content_of(point: Point) -> bytes:

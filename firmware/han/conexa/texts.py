@@ -64,6 +64,15 @@ _GERMAN: Final = {
     "warning": "Warnung",
     "error": "Fehler",
     "fatal": "Fataler Fehler",
+    "refused": "Nicht möglich",
+    "refused_403": "Diese Anfrage ist nicht erlaubt.",
+    "refused_404": "Unter dieser Adresse gibt es nichts.",
+    "refused_405": "Diese Adresse wird nicht auf diese Weise abgefragt.",
+    "refused_408": "Die Anfrage kam nicht rechtzeitig an.",
+    "refused_413": "Die Anfrage ist zu lang.",
+    "refused_500": "Die Anfrage konnte nicht beantwortet werden.",
+    "refused_any": "Die Anfrage ist so nicht zu verstehen.",
+    "to_begin": "Zur Startseite",
 }
 _ENGLISH: Final = {
     "home": "Home",
@@ -120,5 +129,24 @@ _ENGLISH: Final = {
     "warning": "warning",
     "error": "error",
     "fatal": "fatal error",
+    "refused": "Not possible",
+    "refused_403": "This request is not allowed.",
+    "refused_404": "There is nothing at this address.",
+    "refused_405": "This address is not asked for in this way.",
+    "refused_408": "The request did not come in time.",
+    "refused_413": "The request is too long.",
+    "refused_500": "The request could not be answered.",
+    "refused_any": "The request cannot be understood.",
+    "to_begin": "To the home page",
 }
 WORDS: Final[Mapping[Language, Mapping[str, str]]] = MappingProxyType({"de": _GERMAN, "en": _ENGLISH})
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {"off": "off", "run": "Normal operation", "boot_loop": "Cyclic restart of the system"}
+)
+"""Operating state -> its name in English, where the handbook's is German; the others have English names in it."""
+
+
+def refusal_of(status: int) -> str:
+    """The word for a status of HTTP: why a request is not answered."""
+    name = f"refused_{status}"
+    return name if name in _GERMAN else "refused_any"

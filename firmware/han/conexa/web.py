@@ -13,11 +13,13 @@ from aiohttp import web
 
 from firmware.han import pages
 from firmware.han.authentication import Checked
-from firmware.han.conexa.access import Access, may
+from firmware.han.conexa.access import Access
 from firmware.han.conexa.lock import SelfTestLock
-from firmware.han.conexa.sessions import Sessions, WebSession, same
-from firmware.han.conexa.texts import WORDS
+from firmware.han.conexa.logbook import message
+from firmware.han.conexa.sessions import Sessions, WebSession
+from firmware.han.conexa.texts import STATES, WORDS, refusal_of
 from firmware.han.desk import HanDesk
+from firmware.han.sessions import Limits, same
 from firmware.han.users import HanUser
 
 COOKIE: Final = "smgw_session"
@@ -41,7 +43,7 @@ class Web:
         self._access = access
         self._lock = lock
         options = desk.options
-        self._sessions = Sessions(desk.unit.clock, desk.unit.rng, options.han_idle_s, options.han_session_s)
+        self._sessions = Sessions(desk.unit.clock, desk.unit.rng, Limits(options.han_idle_s, options.han_session_s))
 
     def add_to(self, application: web.Application) -> None:
         """The paths."""
@@ -101,7 +103,7 @@ class Web:
             return answer
         name = quote(session.user.id.removesuffix(".sm"), safe="")
         m2m = f"https://{request.host}/smgw/m2m/{name}{self._desk.options.han_conexa_user_suffix}/json"
-        return self._page(request, "home.html", "home", session, **self._facts(), m2m=m2m)
+        return self._page(request, "home.html", "home", session, **self._facts(request), m2m=m2m)
 
     async def selftest(self, request: web.Request) -> web.StreamResponse:
         """Whether one was started, and the countdown to the next ([CONEXA] E-4.4.3)."""
@@ -118,7 +120,7 @@ class Web:
         if found is None:
             return answer
         note = "not_allowed"
-        if may(found.user, "selftest"):
+        if found.user.may("selftest"):
             order = await self._lock.order(found.user)
             note = "selftest_running" if order.accepted else "selftest_refused"
         return _other(f"{_place(found.user)}/selftest", request, note=note)
@@ -130,14 +132,14 @@ class Web:
         session, answer = self._visit(request, "technician")
         if session is None:
             return answer
-        return self._page(request, "diagnosis.html", "diagnosis", session, **self._facts())
+        return self._page(request, "diagnosis.html", "diagnosis", session, **self._facts(request))
 
     async def system_log(self, request: web.Request) -> web.StreamResponse:
         """The system log, the newest entries first ([CONEXA] A-8.4)."""
         session, answer = self._visit(request, "technician")
         if session is None:
             return answer
-        if not may(session.user, "system_log"):
+        if not session.user.may("system_log"):
             raise web.HTTPForbidden
         entries = self._desk.system_log(session.user).entries[::-1]
         last = max(1, -(-len(entries) // PER_PAGE))
@@ -149,7 +151,7 @@ class Web:
             "system_log.html",
             "system_log",
             session,
-            entries=shown,
+            entries=[(one, message(self._desk, one, pages.language_of(request))) for one in shown],
             number=number,
             last=last,
             count=len(entries),
@@ -210,16 +212,24 @@ class Web:
 
     # --- what pages show
 
-    def _facts(self) -> dict[str, Any]:
+    def refusal(self, request: web.Request, status: int) -> web.Response:
+        """A page that says why there is no answer."""
+        reason = refusal_of(status)
+        return self._page(request, "refusal.html", "refused", None, status=status, path="/", reason=reason)
+
+    def _facts(self, request: web.Request) -> dict[str, Any]:
         desk = self._desk
         state = desk.product.data.states.get(desk.state)
+        name = desk.state if state is None else state.name
+        if pages.language_of(request) == "en":
+            name = STATES.get(desk.state, name)
         components = desk.components()
         return {
             "version": next((one.version for one in components if one.name == "firmware"), ""),
             "now_s": desk.now_s(),
             "last_sync_s": desk.last_sync_s(),
             "time_valid": desk.time_valid(),
-            "state": desk.state if state is None else state.name,
+            "state": name,
             "components": components,
             "fingerprint": desk.certificate.fingerprint,
         }
@@ -232,6 +242,7 @@ class Web:
         session: WebSession | None,
         *,
         status: int = 200,
+        path: str = "",
         **values: Any,
     ) -> web.Response:
         lang = pages.language_of(request)
@@ -250,7 +261,7 @@ class Web:
             user=None if session is None else session.user,
             token="" if session is None else session.token,
             query=query,
-            path=request.path,
+            path=path or request.path,
             **values,
         )
         return pages.page(text, status=status)

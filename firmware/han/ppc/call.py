@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from aiohttp import web
 from firmware.han import pages
 from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers
+from firmware.han.ppc.english import told
 from firmware.han.ppc.sessions import Session
 from firmware.han.ppc.wording import shown_time
 from firmware.han.users import HanUser
@@ -70,8 +72,8 @@ class Call:
         return self.desk.view(self.user)
 
     def may(self, right: Right | None) -> bool:
-        """Whether he may do what needs a right; a profile without rights leaves him all of them (assumed)."""
-        return right is None or not self.user.rights or right in self.user.rights
+        """Whether he may do what needs a right."""
+        return self.user.may(right)
 
     def text(self, german: str, english: str) -> str:
         """In the language of the session."""
@@ -93,9 +95,22 @@ class Call:
             **values,
         )
 
+    def told(self, german: str) -> str:
+        """One of the fixed texts in the language of the session."""
+        return told(german, self.session.language)
+
+    def facts(self, rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Rows with their labels in the language of the session."""
+        return [(self.told(label), value) for label, value in rows]
+
     def problem(self, message: str, english: str = "") -> web.Response:
         """A page that says what is wrong; clients know it by "Fehler"."""
-        return self.page("problem.html", "Fehler", message=message, detail=self.text("", english))
+        said = self.text(message, english or self.told(message))
+        return self.page("problem.html", self.told("Fehler"), message=said)
+
+    def wrong_time(self, text: str) -> web.Response:
+        """The page for a time that is none."""
+        return self.problem(f"Ungültige Zeitangabe {text}", f"Invalid time {text}: write YYYY-MM-DD HH:MM:SS")
 
     def number(self, name: str) -> int:
         """A page number; 1 without or with a senseless one."""
@@ -120,7 +135,7 @@ class Entry:
 
 
 def frame(desk: HanDesk, language: pages.Language, version: str) -> dict[str, Any]:
-    """What every page needs: head and foot."""
+    """What every page needs: head, foot, and the words in its language."""
     synced_s = desk.last_sync_s()
     return {
         "lang": language,
@@ -128,5 +143,6 @@ def frame(desk: HanDesk, language: pages.Language, version: str) -> dict[str, An
         "path": PATH,
         "version": version,
         "now": shown_time(desk.now_s()),
+        "told": partial(told, language=language),
         "synced": "-" if synced_s is None else shown_time(synced_s),
     }

@@ -14,6 +14,7 @@ from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers, wording
 from firmware.han.ppc.actions import ACTIONS
 from firmware.han.ppc.call import WELCOME, Call, Entry, frame
+from firmware.han.ppc.english import told
 from firmware.han.ppc.sessions import Session, Sessions
 from firmware.han.server import certificate_of, from_elsewhere, target_of
 from firmware.han.users import HanUser
@@ -51,12 +52,12 @@ class ConsumerService:
         checked_token = token is not None and not begun
         foreign = form.get("action") == "selftest" and not checked_token and from_elsewhere(request)
         if foreign or (checked_token and not session.knows(token or "")):
-            return call.problem(wording.FORBIDDEN, "You may not do that.")
+            return call.problem(wording.FORBIDDEN)
         entry = self._actions.get(form.get("action", "") or WELCOME)
         if entry is None:
-            return call.problem(f"Unbekannte Aktion {form['action']}", "There is no such action.")
+            return call.problem(f"Unbekannte Aktion {form['action']}", f"Unknown action {form['action']}")
         if not call.may(entry.right):
-            return call.problem(wording.FORBIDDEN, "You may not do that.")
+            return call.problem(wording.FORBIDDEN)
         return await entry.run(call)
 
     # --- who it is
@@ -86,11 +87,12 @@ class ConsumerService:
     def _session(
         self, request: web.Request, form: Mapping[str, str], user: HanUser, nonce: str
     ) -> tuple[Session | None, bool]:
-        """His session and whether it begins; without one True says that it is somebody else's.
+        """His session and whether it begins; without one True says that this is not for whoever asks.
 
         A GET is a login, unless a page of the session asks for another language; so is a request without any session.
+        Out of the page of another host a form begins none, and a link none in place of one that is open.
         """
-        language = pages.language_of(request)
+        language = pages.language_chosen(request)
         given = answers.session_cookies(request)
         if form.get("sessionid"):
             given = (form["sessionid"], *given)
@@ -104,17 +106,19 @@ class ConsumerService:
                 return session, False
             if why != "none" and not switch:
                 return None, why == "foreign"
+        if from_elsewhere(request) and (request.method != "GET" or self._sessions.of(user.id) is not None):
+            return None, True
         self._desk.event("consumer_logged_in", consumer=user.id, user=user.login, errors="-")
         return self._sessions.begin(user.id, language, nonce), True
 
     def _refused(self, request: web.Request) -> web.Response:
         """A login that failed, or none because of those before: 200 without cookie (han 2.1)."""
         left = round(self._desk.authentication.locked_for_s)
-        language = pages.language_of(request)
+        language = pages.language_chosen(request)
         return answers.page(
             "refused.html",
             **frame(self._desk, language, self._version),
-            title=wording.LOGIN_FAILED,
+            title=told(wording.LOGIN_FAILED, language),
             minutes=left // 60,
             seconds=left % 60,
             left=left,
@@ -122,19 +126,17 @@ class ConsumerService:
 
     def _stranger(self, request: web.Request, message: str) -> web.Response:
         """Somebody without a session of his own."""
-        language = pages.language_of(request)
-        return answers.page(
-            "stranger.html", **frame(self._desk, language, self._version), title="Fehler", message=message, detail=""
-        )
+        language = pages.language_chosen(request)
+        head = frame(self._desk, language, self._version)
+        return answers.page("stranger.html", **head, title=told("Fehler", language), message=told(message, language))
 
     async def _logout(self, call: Call) -> web.Response:
         self._sessions.end(call.user.id)
         return answers.page(
             "stranger.html",
             **frame(self._desk, call.session.language, self._version),
-            title=call.text("Abgemeldet", "Logged out"),
+            title=call.told("Abgemeldet"),
             message="",
-            detail="",
         )
 
 

@@ -18,25 +18,29 @@ ANSWER_S: Final = 0.5
 async def welcome(call: Call) -> web.Response:
     """The start page."""
     meters = [label_of(one.meter) for one in call.view.meters()] if call.may("values") else []
-    return call.page("welcome.html", "Willkommen", meters=meters)
+    return call.page("welcome.html", call.told("Willkommen"), meters=meters)
 
 
 async def communication(call: Call) -> web.Response:
     """The profile by which the consumer logs in."""
-    ways = [*sorted(call.user.digests), *(["TLS"] if call.user.fingerprints else [])]
+    password = ["Passwort (Digest)"] if wording.digests(call.user) else []
+    certificate = ["Zertifikat (TLS)"] if call.user.fingerprints else []
+    ways = [call.told(one) for one in (*password, *certificate)]
     facts = [
         ("Benutzer-ID", call.user.id),
         ("Benutzername", call.user.login),
         ("Schnittstelle", "HAN"),
         ("Anmeldung", ", ".join(ways)),
     ]
-    return call.page("commprofile.html", call.text("Kommunikationsprofil", "Communication profile"), facts=facts)
+    return call.page(
+        "commprofile.html", call.text("Kommunikationsprofil", "Communication profile"), facts=call.facts(facts)
+    )
 
 
 async def export_communication(call: Call) -> web.Response:
     """The same as a file."""
     xml = exports.communication_profile(call.desk, call.user)
-    return answers.file(exports.sealed(call.desk, xml), "commprofile.xml.cms")
+    return answers.file(exports.export(call.desk, xml), "commprofile.xml.cms")
 
 
 async def software(call: Call) -> web.Response:
@@ -51,7 +55,7 @@ def _bounds(call: Call) -> tuple[int | None, int | None] | web.Response:
         try:
             found.append(wording.read_time(text, end=name == "to") if text else None)
         except ValueError:
-            return call.problem(f"Ungültige Zeitangabe {text}", "A time is written as YYYY-MM-DD HH:MM:SS.")
+            return call.wrong_time(text)
     return found[0], found[1]
 
 
@@ -70,7 +74,7 @@ async def log(call: Call) -> web.Response:
             wording.LEVELS[one.level],
             "" if one.vendor_id is None else str(one.vendor_id),
             wording.message(call.desk, one, call.session.language),
-            wording.OUTCOMES[one.outcome],
+            call.told(wording.OUTCOMES[one.outcome]),
         )
         for one in found.entries
     ]
@@ -84,7 +88,6 @@ async def log(call: Call) -> web.Response:
         number=number,
         more=found.most is not None and number * found.most < found.found,
         rows=rows,
-        no_data=wording.NO_DATA,
     )
 
 
@@ -96,11 +99,11 @@ async def export_log(call: Call) -> web.Response:
     begin_s, end_s = bounds
     found = call.view.log(begin_s=begin_s, end_s=None if end_s is None else end_s + 1)
     if found.refused:
-        return answers.html(too_many(found.found, found.most or 0))
+        return answers.html(too_many(call, found.found, found.most or 0))
     if not found.entries:
-        return answers.html(f"{wording.NO_DATA}\n")
+        return answers.html(f"{call.told(wording.NO_DATA)}\n")
     xml = exports.log(call.desk, found.entries)
-    return answers.file(exports.sealed(call.desk, xml), f"{call.desk.device_id.lower()}.sm_log.xml.cms")
+    return answers.file(exports.export(call.desk, xml), f"{call.desk.device_id.lower()}.sm_log.xml.cms")
 
 
 async def selftest_form(call: Call) -> web.Response:
@@ -112,7 +115,7 @@ async def selftest(call: Call) -> web.Response:
     """Order a self-test: the page says so at once, then the gateway restarts ([PPC] 4.4)."""
     rules = call.desk.product.selftest
     if "consumer" not in rules.initiators:
-        return call.problem(wording.FORBIDDEN, "You may not order a self-test.")
+        return call.problem(wording.FORBIDDEN)
     order_soon(call, call.user)
     return call.page("selftest.html", call.text("Selbsttest", "Self-test"))
 

@@ -10,22 +10,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from devices.protocols.cms import key_identifier_of, signed_data
 from firmware.han.desk import HanDesk
 from firmware.han.ppc import wording
 from firmware.han.ppc.rows import numbers, shown_s
+from firmware.han.sealing import sealed
 from firmware.han.users import HanUser
 from firmware.han.view import HanContract
 from firmware.logs.book import LogEntry
 from firmware.metering.signed_octets import whole_second
 from firmware.metering.values import Entry, Reading
 from firmware.profiles.kinds import SensorProfile, logical_name
-from firmware.security.certificates import certificate
-from firmware.security.module import GW_WAN_SIG
 
 GENERIC: Final = "urn:k461-dke-de:profile_generic-1"
 EXTENSION: Final = "urn:k461-dke-de:extension-1"
@@ -46,11 +43,9 @@ _BREATH: Final = 500
 """Readings after which others get a turn."""
 
 
-def sealed(desk: HanDesk, xml: str) -> bytes:
-    """The CMS message around an export, signed with GW_WAN_SIG."""
-    der = certificate(desk.unit.memory, GW_WAN_SIG).der
-    at = datetime.fromtimestamp(int(desk.now_s()), UTC)
-    return signed_data(xml.encode(), der, key_identifier_of(der), desk.sign, at)
+def export(desk: HanDesk, xml: str) -> bytes:
+    """The CMS message around an export, signed at this moment."""
+    return sealed(desk, xml.encode(), desk.now_s())
 
 
 async def values(desk: HanDesk, meter: str, readings: Sequence[Reading]) -> str:
@@ -137,7 +132,8 @@ def _entry(desk: HanDesk, at: int, one: LogEntry) -> str:
     template = one.text if event is None else event.text_de
     names = [] if event is None else _PLACE.findall(template)
     comment = re.sub("--+", "-", _clean(_PLACE.sub(r"[\1]", template))).rstrip("-")
-    filled = [escape(_clean(str(one.parameters.get(name, "")))) for name in names]
+    parameters = wording.shown_parameters(one, "de")
+    filled = [escape(_clean(str(parameters.get(name, "")))) for name in names]
     told = "".join(
         f'<ns2:message_extension id="{place}">{text}</ns2:message_extension>' for place, text in enumerate(filled, 1)
     )
@@ -210,7 +206,7 @@ def tariff_profile(contract: HanContract) -> str:
 
 def communication_profile(desk: HanDesk, user: HanUser) -> str:
     """The profile by which a consumer logs in, without secrets."""
-    ways = [*sorted(user.digests), *(f"certificate:{one}" for one in sorted(user.fingerprints))]
+    ways = [*wording.digests(user), *(f"certificate:{one}" for one in sorted(user.fingerprints))]
     told = "".join(
         f'<khw:authentication id="{at}">{escape(one)}</khw:authentication>' for at, one in enumerate(ways, 1)
     )

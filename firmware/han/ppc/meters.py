@@ -55,7 +55,7 @@ def _span(call: Call) -> tuple[int, int] | web.Response:
         try:
             found.append(wording.read_time(text, end=name == "to") if text else usual)
         except ValueError:
-            return call.problem(f"Ungültige Zeitangabe {text}", "A time is written as YYYY-MM-DD HH:MM:SS.")
+            return call.wrong_time(text)
     return found[0], found[1]
 
 
@@ -75,19 +75,19 @@ async def profile(call: Call) -> web.Response:
     facts = [
         (Label.METER_ID, f"{found.meter.lower()}.sm"),
         ("Name", found.id),
-        ("Beschreibung", wording.MEDIA[found.medium]),
+        ("Beschreibung", call.told(wording.MEDIA[found.medium])),
         ("Kommunikationstyp", way),
         ("Protokoll-Typ", protocol),
         ("Protokoll-Version", _VERSIONS[protocol]),
         ("Ausleseintervall", str(found.period_s or DEFAULT_PERIOD_S)),
         ("Abfrageversuche", str(_ATTEMPTS)),
         (Label.METER_ADDRESS, found.meter.lower()),
-        ("Medium", wording.MEDIA[found.medium]),
+        ("Medium", call.told(wording.MEDIA[found.medium])),
     ]
     return call.page(
         "meterprofile.html",
         call.text("Zählerprofil", "Meter profile"),
-        facts=facts,
+        facts=call.facts(facts),
         label=label_of(found.meter),
         mid=_handle(call, found.meter),
         rows=value_rows([] if latest is None else [latest], call.desk.options, call.session.language),
@@ -165,17 +165,19 @@ async def export_values(call: Call) -> web.Response:
     readings = await _taken(between(call.view, found.meter, *span), 0, None)
     limit = call.desk.options.han_ppc_export_limit
     if not any(one.entries for one in readings):
-        return answers.html(f"{wording.NO_DATA}\n")
+        return answers.html(f"{call.told(wording.NO_DATA)}\n")
     if limit and len(readings) > limit:
-        return answers.html(too_many(len(readings), limit))
+        return answers.html(too_many(call, len(readings), limit))
     xml = await exports.values(call.desk, found.meter, readings)
-    return answers.file(exports.sealed(call.desk, xml), f"{found.meter.lower()}.sm_data.xml.cms")
+    return answers.file(exports.export(call.desk, xml), f"{found.meter.lower()}.sm_data.xml.cms")
 
 
-def too_many(found: int, most: int) -> Markup:
+def too_many(call: Call, found: int, most: int) -> Markup:
     """What is said when a span holds more records than one export may, with the words that clients look for."""
     return Markup(
-        f"Die Abfrage liefert {found} Datens&auml;tze zur&uuml;ck. Es sind nur {most} erlaubt. "
+        f"The span holds {found} records. Only {most} are allowed. Ask for a shorter one.\n"
+        if call.session.language == "en"
+        else f"Die Abfrage liefert {found} Datens&auml;tze zur&uuml;ck. Es sind nur {most} erlaubt. "
         "Schr&auml;nken Sie die Abfrageparameter ein.\n"
     )
 
@@ -190,4 +192,4 @@ async def export_profile(call: Call) -> web.Response:
     kept = found.registers or (() if latest is None else tuple(one.obis for one in numbers(latest)))
     shown = [one for one in kept if allowed is None or one in allowed]
     xml = exports.meter_profile(found, shown, found.period_s or DEFAULT_PERIOD_S)
-    return answers.file(exports.sealed(call.desk, xml), f"{found.meter.lower()}.sm_profile.xml.cms")
+    return answers.file(exports.export(call.desk, xml), f"{found.meter.lower()}.sm_profile.xml.cms")

@@ -88,8 +88,8 @@ def value_rows(readings: Iterable[Reading], options: Options, language: Language
         if one.gap:
             code = wording.ABSENT
             sign = "" if one.signature is None else one.signature.hex()
-            valid = wording.validity_shown(code, options)
-            found.append(ValueRow(time, 1, 1, valid, "", "", "", "", sign, wording.validity_word(code)))
+            valid = wording.validity_shown(code, options, language)
+            found.append(ValueRow(time, 1, 1, valid, "", "", "", "", sign, wording.validity_word(code, language)))
         for position, entry in enumerate(entries):
             code = wording.validity(one.status, value=entry.value is not None)
             value, unit = wording.number(entry.value, entry.scaler, entry.unit)
@@ -98,13 +98,13 @@ def value_rows(readings: Iterable[Reading], options: Options, language: Language
                     time="" if position else time,
                     rows=len(entries),
                     line=position + 1,
-                    valid=wording.validity_shown(code, options),
+                    valid=wording.validity_shown(code, options, language),
                     name=wording.row_name(entry.obis, language),
                     value=value,
                     unit=unit,
                     obis=wording.short_obis(entry.obis),
                     sign="" if entry.signature is None else entry.signature.hex(),
-                    status=wording.validity_word(code),
+                    status=wording.validity_word(code, language),
                 )
             )
     return found

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from devices.clock import Clock
+from firmware.han import sessions
 from firmware.han.pages import Language
+from firmware.han.sessions import Limits, OpenSessions, new_id, same
 
 MOST_RETIRED: Final = 1000
 """Nonces of earlier cycles that are remembered; the oldest go."""
@@ -19,25 +21,16 @@ Found = Literal["", "none", "expired", "foreign"]
 
 
 @dataclass(slots=True)
-class Session:
+class Session(sessions.Session):
     """A session.
 
     Attributes:
-        id: value of the cookie, 32 hexadecimal digits.
-        user: whose.
         language: of the pages.
-        begin_s: when it began, seconds of the unit's clock.
-        last_s: its latest request.
-        nonces: that were used in it.
+        key: of its tokens and ids.
     """
 
-    id: str
-    user: str
-    language: Language
-    begin_s: float
-    last_s: float
-    key: bytes = field(repr=False)
-    nonces: set[str] = field(default_factory=set)
+    language: Language = field(kw_only=True)
+    key: bytes = field(kw_only=True, repr=False)
 
     def token(self) -> str:
         """``tkn`` of its pages, 64 hexadecimal digits."""
@@ -45,7 +38,7 @@ class Session:
 
     def knows(self, token: str) -> bool:
         """Whether a token is its own."""
-        return hmac.compare_digest(self.token().encode(), token.encode())
+        return same(self.token(), token)
 
     def handle(self, kind: str, name: str, purpose: str = "") -> str:
         """``mid``, ``tid``, ``ttid`` of a thing, 32 hexadecimal digits; other purposes give other ones."""
@@ -73,20 +66,18 @@ class Sessions:
     def __init__(self, clock: Clock, rng: random.Random, idle_s: float, longest_s: float) -> None:
         self._clock = clock
         self._rng = rng
-        self._idle_s = idle_s
-        self._longest_s = longest_s
-        self._by_user: dict[str, Session] = {}
+        self._open: OpenSessions[Session] = OpenSessions(clock, Limits(idle_s, longest_s, per_user=1))
         self._retired: OrderedDict[str, None] = OrderedDict()
 
     def begin(self, user: str, language: Language, nonce: str = "") -> Session:
         """Log in; an earlier session of the user ends with that."""
-        self.end(user, keeping=nonce)
         now_s = self._clock.seconds()
         key = self._rng.getrandbits(256).to_bytes(32, "big")
-        made = Session(f"{self._rng.getrandbits(128):032x}", user, language, now_s, now_s, key)
+        made = Session(new_id(self._rng), user, now_s, now_s, language=language, key=key)
         if nonce:
             made.nonces.add(nonce)
-        self._by_user[user] = made
+        for ended in self._open.add(made):
+            self._retire(ended, keeping=nonce)
         return made
 
     def find(self, user: str, ids: Iterable[str], nonce: str = "") -> tuple[Session | None, Found]:
@@ -94,24 +85,30 @@ class Sessions:
         given = tuple(ids)
         if not given:
             return None, "none"
-        live = self._live(user)
-        if live is not None and any(hmac.compare_digest(live.id, one) for one in given):
-            live.last_s = self._clock.seconds()
+        live = self.of(user)
+        if live is not None and any(same(live.id, one) for one in given):
+            self._open.used(live)
             if nonce and len(live.nonces) < MOST_RETIRED:
                 live.nonces.add(nonce)
             return live, ""
-        foreign = any(other.id in given for name, other in self._by_user.items() if name != user)
+        foreign = any(other.id in given for other in self._open if other.owner != user)
         return None, "foreign" if foreign else "expired"
 
-    def end(self, user: str, keeping: str = "") -> None:
-        """Log out; its nonces are of an earlier cycle from now on, all but `keeping`."""
-        ended = self._by_user.pop(user, None)
-        if ended is None:
-            return
-        for one in sorted(ended.nonces - {keeping}):
-            self._retired[one] = None
-        while len(self._retired) > MOST_RETIRED:
-            self._retired.popitem(last=False)
+    def of(self, user: str) -> Session | None:
+        """The session of a user, None without one that is still open."""
+        for one in self._open:
+            if one.owner == user and self._open.is_over(one):
+                self._open.end(one)
+            elif one.owner == user:
+                return one
+        return None
+
+    def end(self, user: str) -> None:
+        """Log out; its nonces are of an earlier cycle from now on."""
+        for one in self._open:
+            if one.owner == user:
+                self._open.end(one)
+                self._retire(one)
 
     def was_used(self, nonce: str) -> bool:
         """Whether a nonce is one of an earlier cycle; it is told once."""
@@ -120,12 +117,8 @@ class Sessions:
         del self._retired[nonce]
         return True
 
-    def _live(self, user: str) -> Session | None:
-        found = self._by_user.get(user)
-        if found is None:
-            return None
-        now_s = self._clock.seconds()
-        if now_s - found.last_s > self._idle_s or now_s - found.begin_s > self._longest_s:
-            del self._by_user[user]
-            return None
-        return found
+    def _retire(self, ended: Session, keeping: str = "") -> None:
+        for one in sorted(ended.nonces - {keeping}):
+            self._retired[one] = None
+        while len(self._retired) > MOST_RETIRED:
+            self._retired.popitem(last=False)

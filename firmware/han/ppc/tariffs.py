@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from firmware.han.pages import Language
 from firmware.han.ppc import answers, exports, wording
 from firmware.han.ppc.call import Call
 from firmware.han.ppc.rows import shown_s
@@ -68,6 +69,10 @@ def _seconds(periods: tuple[BillingSpan, ...]) -> str:
     return str(ended[-1].end_s - ended[-1].begin_s) if ended and ended[-1].end_s is not None else "0"
 
 
+def _end(call: Call, end_s: int | None) -> str:
+    return call.told(wording.UNLIMITED) if end_s is None else wording.shown_time(end_s)
+
+
 async def choose(call: Call) -> web.Response:
     """The list of tariff profiles."""
     options = [(call.session.handle(TID, one.id), one.contract.tariff) for one in call.view.contracts()]
@@ -82,7 +87,7 @@ async def profile(call: Call) -> web.Response:
     evaluation, terms = found.profile.evaluation, found.contract
     billed = evaluation.billing is not None
     facts = [
-        ("TAF-Typ", wording.USE_CASES.get(evaluation.use_case, f"TAF{evaluation.use_case} ")),
+        ("TAF-Typ", call.told(wording.USE_CASES.get(evaluation.use_case, f"TAF{evaluation.use_case} "))),
         ("Profilname", terms.tariff),
         (Label.RECEIVER, ", ".join(evaluation.recipients) or terms.supplier),
         ("Profil-ID", logical_name(evaluation) or f"{evaluation.name}.sm"),
@@ -92,7 +97,7 @@ async def profile(call: Call) -> web.Response:
         ("Registerperiode (sek.)", str(evaluation.period_s or DEFAULT_PERIOD_S)),
         ("Vorhaltezeit (Tage)", f"{call.desk.options.retention_derived_days:.0f}"),
         ("Beginn Validierungsperiode", wording.shown_time(terms.begin_s)),
-        ("Ende Validierungsperiode", wording.UNLIMITED if terms.end_s is None else wording.shown_time(terms.end_s)),
+        ("Ende Validierungsperiode", _end(call, terms.end_s)),
         ("Tarifstufen", str(len(evaluation.stages) or 1)),
         ("Tag Beginn", "00:00:00"),
     ]
@@ -108,7 +113,7 @@ async def profile(call: Call) -> web.Response:
     return call.page(
         "tariffprofile.html",
         call.text("Tarifprofil", "Tariff profile"),
-        facts=facts,
+        facts=call.facts(facts),
         name=terms.tariff,
         tid=call.session.handle(TID, found.id),
         sources=sources,
@@ -122,7 +127,7 @@ async def export_profile(call: Call) -> web.Response:
     if found is None:
         return _unknown(call)
     xml = exports.tariff_profile(found)
-    return answers.file(exports.sealed(call.desk, xml), "tariffprofile.xml.cms")
+    return answers.file(exports.export(call.desk, xml), "tariffprofile.xml.cms")
 
 
 async def periods_form(call: Call) -> web.Response:
@@ -147,7 +152,7 @@ def _span(call: Call) -> tuple[int | None, int | None] | web.Response:
         try:
             found.append(wording.read_time(text, end=name == "to") if text else None)
         except ValueError:
-            return call.problem(f"Ungültige Zeitangabe {text}", "A time is written as YYYY-MM-DD HH:MM:SS.")
+            return call.wrong_time(text)
     return found[0], found[1]
 
 
@@ -183,12 +188,11 @@ async def periods(call: Call) -> web.Response:
                 call.session.handle(TTID, _period_name(found.id, one)),
                 codes,
                 wording.shown_time(one.begin_s),
-                wording.UNLIMITED if one.end_s is None else wording.shown_time(one.end_s),
-                call.text("abgeschlossen", "closed") if one.closed else wording.RUNNING,
+                _end(call, one.end_s),
+                call.told("abgeschlossen" if one.closed else wording.RUNNING),
             )
             for one in shown
         ],
-        no_data=wording.NO_DATA,
     )
 
 
@@ -216,7 +220,7 @@ async def register(call: Call) -> web.Response:
         name=contract.contract.tariff,
         ttid=handle,
         since=wording.shown_time(period.begin_s),
-        until=wording.UNLIMITED if period.end_s is None else wording.shown_time(period.end_s),
+        until=_end(call, period.end_s),
         number=number,
         more=len(rows) > size,
         rows=rows[:size],
@@ -228,16 +232,16 @@ def _rows(call: Call, contract: HanContract, period: BillingSpan, first: int, co
     end_s = int(call.desk.now_s()) + _LATE_S if period.end_s is None else period.end_s
     span = (contract.id, period.begin_s, end_s, first, count)
     if contract.profile.evaluation.use_case in _FROM_ORIGINALS:
-        return [_original_row(code, one) for code, one in call.view.newest_originals(*span)]
-    return [_derived_row(one) for one in call.view.newest_derived(*span)]
+        return [_original_row(code, one, call.session.language) for code, one in call.view.newest_originals(*span)]
+    return [_derived_row(one, call.session.language) for one in call.view.newest_derived(*span)]
 
 
-def _derived_row(one: DerivedEntry) -> RegisterRow:
+def _derived_row(one: DerivedEntry, language: Language) -> RegisterRow:
     what = one.derived
     value, scaler = (None, None) if what.amount is None else (what.amount.value, what.amount.scaler)
     shown, unit = wording.number(value, scaler, what.unit)
     return RegisterRow(
-        wording.validity_word(wording.validity(str(what.status), value=value is not None)),
+        wording.validity_word(wording.validity(str(what.status), value=value is not None), language),
         shown,
         unit,
         wording.short_obis(what.register),
@@ -248,13 +252,13 @@ def _derived_row(one: DerivedEntry) -> RegisterRow:
     )
 
 
-def _original_row(code: str, one: Reading) -> RegisterRow:
+def _original_row(code: str, one: Reading, language: Language) -> RegisterRow:
     entry = next((entry for entry in one.entries if entry.obis == code), None)
     value = None if entry is None or isinstance(entry.value, bool | bytes) else entry.value
     shown, unit = ("", "") if entry is None else wording.number(value, entry.scaler, entry.unit)
     signature = one.signature if entry is None else entry.signature
     return RegisterRow(
-        wording.validity_word(wording.validity(one.status, value=value is not None)),
+        wording.validity_word(wording.validity(one.status, value=value is not None), language),
         shown,
         unit,
         wording.short_obis(code),

@@ -14,6 +14,7 @@ from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers, wording
 from firmware.han.ppc.call import frame
 from firmware.han.ppc.device import ANSWER_S
+from firmware.han.ppc.english import told
 from firmware.han.ppc.sessions import Session, Sessions
 from firmware.han.server import certificate_of
 from firmware.han.users import HanUser
@@ -23,13 +24,8 @@ LOG_IN_AGAIN: Final = "Sie müssen das Fenster schließen und sich erneut anmeld
 NO_STORAGE: Final = "Keine Verbindung zum Persistenzdienst"
 NO_ENTRIES: Final = "Keine Einträge vorhanden"
 NO_SESSION: Final = "Invalide Session"
-_MEANINGS: Final[Mapping[str, str]] = {
-    LOG_IN_AGAIN: "Your certificate is wrong or your session is over: close the window and log in again.",
-    NO_STORAGE: "The storage service does not answer.",
-    NO_ENTRIES: "There are no entries.",
-    NO_SESSION: "The request names no session.",
-    wording.NO_DATA: "The request names no span of time.",
-}
+_SECTIONS: Final[Mapping[str, str]] = {"logs": "logs", "showLogs": "logs"}
+"""Action -> entry of the menu that it belongs to; the others are entries themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +39,22 @@ class _Call:
     def page(self, template: str, title: str, **values: Any) -> web.Response:
         """A page of the technician's."""
         head = frame(self.desk, self.session.language, self.version) | {"path": PATH}
-        return answers.page(template, **head, title=title, session=self.session.id, **values)
+        action = self.form.get("action", "")
+        section = _SECTIONS.get(action, action)
+        return answers.page(template, **head, title=title, session=self.session.id, section=section, **values)
 
     def problem(self, message: str, english: str = "") -> web.Response:
         """A page that says what is wrong."""
-        detail = "" if self.session.language == "de" else english or _MEANINGS.get(message, "")
-        return self.page("tech_problem.html", "Fehler", message=message, detail=detail)
+        said = self.text(message, english or self.told(message))
+        return self.page("tech_problem.html", self.told("Fehler"), message=said)
 
     def text(self, german: str, english: str) -> str:
         """In the language of the session."""
         return german if self.session.language == "de" else english
+
+    def told(self, german: str) -> str:
+        """One of the fixed texts in the language of the session."""
+        return told(german, self.session.language)
 
 
 class TechnicianService:
@@ -71,7 +73,7 @@ class TechnicianService:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer a request: without an action it is a login."""
         user = self._desk.authentication.certificate(certificate_of(request), "technician").user
-        language = pages.language_of(request)
+        language = pages.language_chosen(request)
         if user is None:
             return self._stranger(language, LOG_IN_AGAIN, status=403)
         form = await answers.form_of(request)
@@ -91,22 +93,31 @@ class TechnicianService:
         except sqlite3.ProgrammingError:
             return call.problem(NO_STORAGE)
         except sqlite3.Error as error:
-            return call.problem(f"Datenbankfehler {error}", "The storage service reports an error.")
+            return call.problem(f"Datenbankfehler {error}", f"Database error {error}")
 
     def _run(self, call: _Call, action: str) -> web.Response:
         if action == "logs":
-            return call.page("tech_logs.html", "Logs", since="", until="", shown=False, rows=[], number=1, more=False)
+            return call.page(
+                "tech_logs.html",
+                call.text("Logs", "Log"),
+                since="",
+                until="",
+                shown=False,
+                rows=[],
+                number=1,
+                more=False,
+            )
         if action == "showLogs":
             return self._logs(call)
         if action == "systeminfo":
-            facts = self._facts()
-            return call.page("tech_system.html", "Systeminformationen", facts=facts)
+            facts = [(call.told(label), call.told(value)) for label, value in self._facts()]
+            return call.page("tech_system.html", call.told("Systeminformationen"), facts=facts)
         if action == "selftest":
             return self._selftest(call)
         if action == "logout":
             self._sessions.end(call.user.id)
-            return self._stranger(call.session.language, "", title=call.text("Abgemeldet", "Logged out"))
-        return call.problem(f"Unbekannte Aktion {action}", "There is no such action.")
+            return self._stranger(call.session.language, "", title="Abgemeldet")
+        return call.problem(f"Unbekannte Aktion {action}", f"Unknown action {action}")
 
     def _logs(self, call: _Call) -> web.Response:
         """System log between two instants, the newest entry first, ten on a page."""
@@ -118,7 +129,7 @@ class TechnicianService:
             try:
                 bounds.append(wording.read_time(text, end=name == "to"))
             except ValueError:
-                return call.problem(f"Ungültige Zeitangabe {text}", "A time is written as YYYY-MM-DD HH:MM:SS.")
+                return call.problem(f"Ungültige Zeitangabe {text}", f"Invalid time {text}")
         page = call.form.get("page", "1")
         number = max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 8 else 1
         try:
@@ -134,13 +145,13 @@ class TechnicianService:
                 wording.shown_time(one.time_us / 1e6),
                 wording.LEVELS[one.level],
                 wording.numbered_message(call.desk, one, call.session.language),
-                wording.OUTCOMES[one.outcome],
+                call.told(wording.OUTCOMES[one.outcome]),
             )
             for one in found.entries
         ]
         return call.page(
             "tech_logs.html",
-            "Logs",
+            call.text("Logs", "Log"),
             since=wording.shown_time(bounds[0]),
             until=wording.shown_time(bounds[1]),
             shown=True,
@@ -178,11 +189,12 @@ class TechnicianService:
             await desk.order_selftest(user)
 
         desk.spawn(order())
-        return call.page("tech_selftest.html", "Selbsttest")
+        return call.page("tech_selftest.html", call.told("Selbsttest"))
 
     def _stranger(
         self, language: pages.Language, message: str, *, title: str = "Fehler", status: int = 200
     ) -> web.Response:
-        detail = "" if language == "de" else _MEANINGS.get(message, "")
         head = frame(self._desk, language, self._version) | {"path": PATH}
-        return answers.page("stranger.html", status=status, **head, title=title, message=message, detail=detail)
+        return answers.page(
+            "stranger.html", status=status, **head, title=told(title, language), message=told(message, language)
+        )

@@ -1,25 +1,30 @@
 """Labels, numbers and times as PPC's pages write them (han 2.2, 2.3).
 
-Labels that clients look for are German in both languages, with the entities that real pages have.
+Labels that clients look for have the entities of real pages; `english` has them for those who ask for English.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from devices.protocols.http_digest import MD5
 from devices.protocols.sml.units import unit_name
 from firmware.config import Options
+from firmware.han.authentication import CERTIFICATE_OUTDATED, LOCKED_OUT
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
+from firmware.han.ppc.english import told
+from firmware.han.users import HanUser
 from firmware.logs.book import LogEntry
 from firmware.metering.status_word import GatewayBit
 from firmware.metering.tariffs.readings import severity, word_of
@@ -85,6 +90,14 @@ _MEASURES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "6-1.0": ("Wärmemenge", "Heat"),
     }
 )
+_REASONS: Final[Mapping[Any, tuple[str, str]]] = MappingProxyType(
+    {
+        "password": ("Benutzername oder Passwort falsch", "wrong user name or password"),
+        CERTIFICATE_OUTDATED: ("Zertifikat zurzeit nicht gültig", "certificate not valid at this time"),
+        LOCKED_OUT: ("Anmeldung gesperrt", "login locked"),
+    }
+)
+"""Why a login was refused, as the log keeps it -> German, English."""
 MEDIA: Final[Mapping[str, str]] = MappingProxyType(
     {
         "electricity": "Elektrizität",
@@ -125,9 +138,12 @@ def shown_time(at_s: float) -> str:
 def read_time(text: str, *, end: bool = False) -> int:
     """The instant of ``YYYY-MM-DD HH:MM:SS`` or of a day alone, seconds since 1970.
 
+    A time that the clocks leave out in March is the next one that there is, 03:00:00. One that comes twice in October
+    is the first of the two when it begins a span and the second when it ends one, so that a span has both (han 2.3).
+
     Args:
         text: local time.
-        end: it ends a span: a day means its last second, an hour that comes twice its second pass.
+        end: it ends a span: a day means its last second.
 
     Raises:
         ValueError: no such time.
@@ -141,8 +157,14 @@ def read_time(text: str, *, end: bool = False) -> int:
     at = time(23, 59, 59) if end else time()
     if found[4] is not None:
         at = time(int(found[4]), int(found[5]), int(found[6] or 0))
-    wall = datetime(year, month, day, at.hour, at.minute, at.second, tzinfo=LOCAL, fold=int(end))
-    return int(wall.timestamp())
+    wall = datetime.combine(date(year, month, day), at)
+    first_s, second_s = (int(wall.replace(tzinfo=LOCAL, fold=fold).timestamp()) for fold in (0, 1))
+    if second_s < first_s:  # left out: read by the offset behind the change, and by that before it
+        behind = datetime.fromtimestamp(first_s, LOCAL).utcoffset()
+        seconds = range(second_s, first_s)
+        change = bisect_left(seconds, 1, key=lambda at_s: datetime.fromtimestamp(at_s, LOCAL).utcoffset() == behind)
+        return second_s + change
+    return second_s if end else first_s
 
 
 def short_obis(obis: str) -> str:
@@ -198,14 +220,19 @@ def validity(status: str, *, value: bool = True) -> int:
     return VALID if severity(word).usable else INVALID
 
 
-def validity_word(code: int) -> str:
+def validity_word(code: int, language: Language) -> str:
     """In a word."""
-    return _VALIDITY_WORDS[code]
+    return told(_VALIDITY_WORDS[code], language)
 
 
-def validity_shown(code: int, options: Options) -> str:
+def validity_shown(code: int, options: Options, language: Language) -> str:
     """In the column "istvalide"."""
-    return validity_word(code) if options.han_ppc_validity == "words" else str(code)
+    return validity_word(code, language) if options.han_ppc_validity == "words" else str(code)
+
+
+def digests(user: HanUser) -> tuple[str, ...]:
+    """Algorithms by which a user logs in with a password: those PPC takes of what he has (han 2.1)."""
+    return tuple(one for one in (MD5,) if one in user.digests)
 
 
 def versions(desk: HanDesk) -> tuple[tuple[str, str, str], ...]:
@@ -237,7 +264,16 @@ def _stream(version: str, delivered: str, usual: str) -> str:
 def message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
     """The text of a log entry in a language; as it was stored when its event has no texts."""
     event = desk.product.data.events.get(entry.event)
-    return entry.text if event is None else event.text(entry.parameters, language)
+    return entry.text if event is None else event.text(shown_parameters(entry, language), language)
+
+
+def shown_parameters(entry: LogEntry, language: Language) -> dict[str, Any]:
+    """What fills the places of a log entry's text: a reason that the log keeps as one word of its own, in words."""
+    place = 0 if language == "de" else 1
+    return {
+        name: _REASONS[value][place] if name == "errors" and value in _REASONS else value
+        for name, value in entry.parameters.items()
+    }
 
 
 def numbered_message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
