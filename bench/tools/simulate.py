@@ -36,6 +36,8 @@ _LOCAL: Final = ZoneInfo("Europe/Berlin")
 _ENERGY: Final = "1-0:1.8.0*255"
 _WATT_HOUR: Final = 30
 _PERIOD_S: Final = 900
+_MOST_BEFORE: Final = 4096
+"""Nobody wants to wait minutes before a long run begins, in which the speed evens out."""
 _HOUR_US: Final = 3_600_000_000
 _HOUSEHOLD: Final = (
     180, 150, 140, 135, 140, 190, 420, 610, 480, 390, 360, 430,
@@ -145,7 +147,7 @@ def _simulated(
 ) -> dict[str, float | int | str]:
     """Run into a file that gets its name when it is finished; what a killed one left is removed first.
 
-    Bare signatures are timed half before and half after: processors change their speed.
+    Bare signatures are timed half before, at most `_MOST_BEFORE`, and half after: processors change their speed.
     """
     unfinished = memory.with_name(f"{memory.name}.part")
     _remove(unfinished)
@@ -159,7 +161,7 @@ def _simulated(
         sign_ahead,
         unfinished,
     )
-    before = meters * ((_midnight(end) - _midnight(start)) // _PERIOD_S) // 2
+    before = min(_MOST_BEFORE, meters * ((_midnight(end) - _midnight(start)) // _PERIOD_S) // 2)
     bare_s = bare_signatures(before)
     try:
         begin = wall_seconds()

@@ -98,6 +98,8 @@ def test_a_killed_simulation_leaves_nothing_to_the_next_one(tmp_path: Path, caps
         if any(tmp_path.glob("*.part")):
             break
         time.sleep(0.02)
+    else:
+        pytest.fail("nothing was begun in 20 s")
     assert main(["simulate", "--meters", "1", "--span", "1d", "--out", str(tmp_path)]) == 2
     assert "a run is going on in this folder" in capsys.readouterr().err
     killed.kill()
@@ -117,6 +119,8 @@ def test_sigterm_leaves_nothing(tmp_path: Path) -> None:
         if any(tmp_path.glob("*.part")):
             break
         time.sleep(0.02)
+    else:
+        pytest.fail("nothing was begun in 20 s")
     ended.terminate()
     assert ended.wait(30) == 143
     assert list(tmp_path.iterdir()) == []
