@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal
 
 from firmware.han.users import HanUser
@@ -27,6 +28,8 @@ _PIECE_S: Final = 16 * 86_400
 _FOR_EVER: Final = 1 << 62
 _ALL: Final = ""
 """Stands for all registers of a meter, in place of an OBIS code."""
+_Spans = dict[str, list[tuple[int, int]]]
+"""First and last instant at which a consumer may see a register of a meter, by OBIS code and by `_ALL`."""
 MOST_PERIODS: Final = 5000
 """Billing periods of one contract."""
 
@@ -67,7 +70,7 @@ class BillingSpan:
 
 
 class ConsumerView:
-    """The gateway as one consumer may see it.
+    """The gateway as one consumer may see it, for one request: what is his is looked up once.
 
     A consumer sees all registers of meters whose profile names him, from when it does, and of any meter those that his
     contracts evaluate, within their validity; so a login may see one direction only (han 1), and a new tenant nothing
@@ -89,6 +92,7 @@ class ConsumerView:
         self._memory = memory
         self._product = product
         self._now_s = now_s
+        self._known: dict[str, _Spans] = {}
 
     # --- meters
 
@@ -102,14 +106,18 @@ class ConsumerView:
         spans = self._spans(meter)
         return None if _ALL in spans else frozenset(spans)
 
-    def _spans(self, meter: str) -> dict[str, list[tuple[int, int]]]:
-        """First and last instant at which he may see a register of a meter, by OBIS code and by `_ALL`."""
-        found: dict[str, list[tuple[int, int]]] = {}
+    def _spans(self, meter: str) -> _Spans:
+        if meter not in self._known:
+            self._known[meter] = self._looked_up(meter)
+        return self._known[meter]
+
+    def _looked_up(self, meter: str) -> _Spans:
+        found: _Spans = {}
         for name, profile in self._store.profiles.items():
             if isinstance(profile, SensorProfile) and (profile.meter, profile.consumer) == (meter, self.user.id):
                 since_s = self._store.since_s(name)
                 found.setdefault(_ALL, []).append((-_FOR_EVER if since_s is None else since_s, _FOR_EVER))
-        for one in self._own_profiles():
+        for one in self._own_profiles:
             end_s = one.evaluation.end_s
             span = (one.evaluation.begin_s, _FOR_EVER if end_s is None else end_s)
             for source in one.evaluation.sources:
@@ -193,12 +201,13 @@ class ConsumerView:
 
     def contracts(self) -> tuple[HanContract, ...]:
         """His contracts, ended ones as well while their values are kept."""
-        return tuple(self._contract(one) for one in self._own_profiles())
+        return tuple(self._contract(one) for one in self._own_profiles)
 
     def contract(self, contract_id: str) -> HanContract | None:
         """One of his contracts; None when there is none of that id, or it is somebody else's."""
         return next((one for one in self.contracts() if one.id == contract_id), None)
 
+    @cached_property
     def _own_profiles(self) -> list[TariffProfile]:
         return [one for one in self._store.evaluations if one.evaluation.consumer == self.user.id]
 

@@ -56,6 +56,7 @@ class Call:
         request: itself.
         begun: whether the session begins with it.
         version: ``25456-25471``.
+        view: what he may see.
     """
 
     desk: HanDesk
@@ -65,11 +66,7 @@ class Call:
     request: web.Request
     begun: bool
     version: str
-
-    @property
-    def view(self) -> ConsumerView:
-        """What he may see."""
-        return self.desk.view(self.user)
+    view: ConsumerView
 
     def may(self, right: Right | None) -> bool:
         """Whether he may do what needs a right."""

@@ -47,7 +47,7 @@ class ConsumerService:
         session, begun = self._session(request, form, user, checked.nonce)
         if session is None:
             return self._stranger(request, wording.EXPIRED if not begun else wording.FORBIDDEN)
-        call = Call(self._desk, user, session, form, request, begun, self._version)
+        call = Call(self._desk, user, session, form, request, begun, self._version, self._desk.view(user))
         token = form.get("tkn")
         checked_token = token is not None and not begun
         foreign = form.get("action") == "selftest" and not checked_token and from_elsewhere(request)
