@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -105,6 +106,7 @@ def _run(options: Options) -> int:
                     _say_what_is_there(folder, options.history)
                 if options.gap == "fill":
                     _fill_gap(plan, folder, profiles)
+            gc.collect()  # the gateway that made the history: what is there when it serves is kept for good
             return run(_serve(plan, folder, options, address, users, profiles), virtual=False)
         except Stopped as end:
             return end.code

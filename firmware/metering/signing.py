@@ -64,6 +64,28 @@ class SignAtOnce:
         """Nothing is held."""
 
 
+class _Turns:
+    """How long threads keep the interpreter, for the whole process: `TURN_S` while anybody signs ahead."""
+
+    def __init__(self) -> None:
+        self._holders = 0
+        self._usual_s = 0.0
+
+    def quicken(self) -> None:
+        if not self._holders:
+            self._usual_s = sys.getswitchinterval()
+            sys.setswitchinterval(TURN_S)
+        self._holders += 1
+
+    def slacken(self) -> None:
+        self._holders -= 1
+        if not self._holders:
+            sys.setswitchinterval(self._usual_s)
+
+
+_TURNS: Final = _Turns()
+
+
 @dataclass(slots=True)
 class _Batch:
     """Octets that are to be signed, the thread's work on them (None: without threads), and the caller's own."""
@@ -95,13 +117,16 @@ class SignAhead:
         self._depth = depth
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sign") if threads else None
         self._under_way: deque[_Batch] = deque()
-        self._turn_s = sys.getswitchinterval()
-        if threads:
-            sys.setswitchinterval(TURN_S)
+        self._begun = self._closed = False
         self.made = 0
 
     def submit(self, octets: Sequence[bytes], done: Done) -> None:
-        """Sign later."""
+        """Sign later; after `close` nothing is signed any more."""
+        if self._closed:
+            return
+        if self._pool is not None and not self._begun:
+            self._begun = True
+            _TURNS.quicken()
         self.made += len(octets)
         own = tuple(octets)
         self._under_way.append(_Batch(own, done, None if self._pool is None else self._pool.submit(self._all, own)))
@@ -115,8 +140,10 @@ class SignAhead:
     def close(self) -> None:
         """Give up what is under way, end the threads, and let threads keep the interpreter as long as before."""
         self._under_way.clear()
+        if self._begun and not self._closed:
+            _TURNS.slacken()
+        self._closed = True
         if self._pool is not None:
-            sys.setswitchinterval(self._turn_s)
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _all(self, octets: Sequence[bytes]) -> list[bytes]:

@@ -253,3 +253,24 @@ def test_signing_at_once_does_each_batch_before_it_returns() -> None:
     assert got == [[b"signed a", b"signed b"]]
     assert signer.made == 2
     signer.flush()
+
+
+def test_two_that_are_closed_in_the_order_of_their_making_leave_the_turns_as_they_were() -> None:
+    first, second = SignAhead(signature, 1), SignAhead(signature, 1)
+    usual = sys.getswitchinterval()
+    for one in (first, second):
+        one.submit((b"a",), lambda signatures: None)
+    first.close()
+    assert sys.getswitchinterval() < usual
+    second.close()
+    second.close()
+    assert sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_after_the_end_nothing_is_signed_and_nothing_fails(threads: int) -> None:
+    signer = SignAhead(signature, threads)
+    signer.close()
+    signer.submit((b"a",), lambda signatures: pytest.fail("it was closed"))
+    signer.flush()
+    assert signer.made == 0
