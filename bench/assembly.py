@@ -14,7 +14,7 @@ from bench.config import BenchFile
 from bench.emulation import EmulatedGatewayPlug, KnownMeter, OwnUnit, Sockets, realm_of
 from bench.equipment import MainsContact, open_leds, open_mains, open_reference_meter
 from bench.han_access import HanAccess
-from bench.han_models import CONSUMER, GENTLE, HanOnBench
+from bench.han_models import CONSUMER, HanOnBench
 from bench.han_site import EmulatedSite, make_users
 from bench.meter_bus import MeterBus
 from bench.records import HanRecords, Records
@@ -122,8 +122,7 @@ class _Builder:
         han = self.bench.gateway.han
         if not isinstance(han, HanOnBench) or not self.needs & {"han", "records"}:
             return
-        every = han.every if han.every is not None else GENTLE if self.case.gateway == "ppc" else timedelta(0)
-        settings, login = han.settings(), han.login()
+        settings, login, every = han.settings(), han.login(), han.pause(self.case.gateway)
         access = HanAccess(
             self.clock, self.timeline, self.case.gateway, lambda: settings, {CONSUMER: login}, every=every, real=True
         )

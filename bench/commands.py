@@ -59,6 +59,10 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             session.prepare(resume=resume)
             with listener:
+                if bench.gateway.han is not None:
+                    from bench.han_forecast import forecast
+
+                    listener.tell(forecast(session.left(), bench))
                 verdict = session.run(listener, jobs=arguments.jobs)
         except (KeyboardInterrupt, asyncio.CancelledError):
             signals.ignore()
@@ -68,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             session.interrupted("interrupted", f"{signals.name}, while cases were running")
             session.finish()
         except BenchError as error:
+            session.interrupted("stopped by bench trouble", str(error))
             print(f"smgw-bench: bench trouble: {error}", file=sys.stderr)
             print(f"go on with: smgw-bench run --resume {session.folder}", file=sys.stderr)
             with contextlib.suppress(BenchError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.han_assumptions import CYCLE_S, Assume, Use, note_every, note_used
 from bench.han_models import GENTLE, joined
+from bench.han_pause import LAST, NOBODY
 from bench.store import write_json
 from bench.timeline import Timeline
 from devices.clock import Clock
@@ -30,8 +31,6 @@ from devices.han.login import Exchange, Login, Settings
 if TYPE_CHECKING:
     from devices.han.client import HanClient
 
-_LAST_LOGIN: Final[dict[tuple[str, int], datetime]] = {}
-"""Host and port of a real gateway -> when a bench of this process logged in last."""
 _TAKEN: Final[set[tuple[str, int, str]]] = set()
 """Host, port and user of those logins at real gateways which were taken in this process."""
 _REFUSED: Final[dict[tuple[str, int, str], str]] = {}
@@ -87,6 +86,7 @@ class HanAccess:
         self._used: dict[str, float] = {}
         self._exchanges: list[Exchange] = []
         self._opened: list[HanClient] = []
+        self._undo: tuple[datetime | None] | None = None
         self.pinned: str | None = None
         self.paused_s = 0.0
 
@@ -166,8 +166,11 @@ class HanAccess:
         return BenchError(text)
 
     def _wrong_product(self, error: HanError) -> Exception:
-        """What is raised where the first login ever is answered as this product does not: the type may be wrong."""
-        if not self._real or self._known():
+        """What is raised where the first login ever is answered as this product does not: the type may be wrong.
+
+        403 is what a CONEXA documents while it tests itself (han 3.1), and says nothing of the type.
+        """
+        if not self._real or self._known() or (isinstance(error, Refused) and error.status == 403):
             return error
         where = joined(*self._where())
         return BenchError(f"{where} does not answer a login as a {self.product} does; is the type right? {error}")
@@ -202,13 +205,13 @@ class HanAccess:
         self.used("login", *(("secret",) if login.password is not None else ()))
         from devices.han.open import open_client
 
-        made = open_client(
+        made: HanClient = open_client(
             self._clock,
             self.product,
             settings,
             login,
             rng=self._rng,
-            on_exchange=self._exchanged,
+            on_exchange=lambda one: self._heard(one, made),
             judge=None if may_be_gone else self._judge,
         )
         self._opened.append(made)
@@ -226,21 +229,56 @@ class HanAccess:
             default_s = GENTLE.total_seconds() if self.product == "ppc" else 0.0
             note_every(self.assume, self._every.total_seconds(), default_s)
         if settings is not None and self._every:
-            _LAST_LOGIN[(settings.host, settings.port)] = self._clock.now()
+            where = joined(settings.host, settings.port)
+            self._undo = (LAST.at(where),)
+            LAST.note(where, self._clock.now())
 
     async def until_due(self) -> None:
-        """Wait until the next login is due (han 2.1)."""
+        """Wait until the next login is due (han 2.1); nobody waits for a gateway that is not there."""
         settings = self._settings()
+        self._undo = None
         if settings is None or not self._every:
             return
-        where = (settings.host, settings.port)
-        now = self._clock.now()
-        last = _LAST_LOGIN.get(where)
-        if last is not None and now - last < self._every:
-            wait = self._every - (now - last)
-            self._timeline.add("note", "han_pause", {"seconds": round(wait.total_seconds(), 3)})
-            self.paused_s += wait.total_seconds()
-            await self._clock.sleep(wait.total_seconds())
+        where = joined(settings.host, settings.port)
+        if not self._to_wait(where) or (where in NOBODY and not await self._anybody()):
+            return
+        if wait := self._to_wait(where):
+            seconds, until = wait.total_seconds(), self._clock.now() + wait
+            told = {"until": until.isoformat(), "every": self._every.total_seconds()}
+            self._timeline.add("note", "han_pause", {"seconds": round(seconds, 3), **told})
+            self.paused_s += seconds
+            await self._clock.sleep(seconds)
+
+    def _to_wait(self, where: str) -> timedelta:
+        """Time until the next login is due: never more than the pause, even if the clock was set back."""
+        last = LAST.at(where)
+        gone = self._every if last is None else self._clock.now() - last
+        return min(self._every, max(timedelta(0), self._every - gone))
+
+    async def _anybody(self) -> bool:
+        """Whether anybody is there, asked without credentials."""
+        client = await self.fresh(Login("nobody"), may_be_gone=True)
+        try:
+            await client.raw("GET", "/", authenticate=False)
+        except HanError:
+            return bool(client.link.certificate)
+        finally:
+            await client.close()
+        return True
+
+    def _heard(self, one: Exchange, client: HanClient) -> None:
+        """Learn from an exchange whether anybody is there; a login that nobody heard was none."""
+        self._exchanged(one)
+        if not self._every:
+            return
+        where = joined(*self._where())
+        if one.status:
+            NOBODY.discard(where)
+        else:
+            NOBODY.add(where)
+            if self._undo is not None and not client.link.certificate:
+                LAST.note(where, self._undo[0])
+        self._undo = None
 
     def forget(self, user: str | None = None) -> None:
         """The next call logs in anew, as after a restart of the gateway.

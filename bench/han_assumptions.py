@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from devices.han.assumed import CASA_SELFTEST, CONEXA_EDGE, NO_SUPPLIER
 from devices.han.login import ANSWER_S, CONNECT_S
 from devices.han.times import TOLERANCE
 from devices.han.trudi import LONGEST_DAILY
@@ -86,14 +87,16 @@ FACTS: Final = (
          _CLIENTS, "the paths end in a number that no document explains", ("casa",)),
     Fact(("contracts",), "registers of a contract", "those in its signed profile, else all that the meter measures",
          _CLIENTS, "the interface does not say them", ("casa",)),
-    Fact(("selftest",), "path of the self-test", "POST /selftest", _CLIENTS, "it is ordered on the portal", ("casa",)),
+    Fact(("selftest",), "path of the self-test", f"POST {CASA_SELFTEST}", _CLIENTS, "it is ordered on the portal",
+         ("casa",)),
     Fact(("device", "clock"), "smgw-time without a zone", "UTC", _CLIENTS, "as all times of the interface",
          ("conexa",)),
     Fact(("secret",), "digest where SHA-256 is announced", "MD5 is tried first", "han 3.1",
          "some firmware announces SHA-256 and means MD5", ("conexa",)),
-    Fact(("list", "consistent"), "a capture lies beside its instant of the grid by at most", "60 s", _CLIENTS,
-         "lists are asked for wider by that and cut again", ("conexa",)),
-    Fact(("trudi",), "supplier where none is told", "unknown", "bench", "the file needs one"),
+    Fact(("list", "consistent"), "a capture lies beside its instant of the grid by at most",
+         f"{CONEXA_EDGE.total_seconds():g} s", _CLIENTS, "lists are asked for wider by that and cut again",
+         ("conexa",)),
+    Fact(("trudi",), "supplier where none is told", NO_SUPPLIER, "bench", "the file needs one"),
     Fact(("trudi",), "daily values of a TAF-6 reach back", f"{LONGEST_DAILY.days} days", "han 5.6",
          "so many the use case has"),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from typing import Final
+from urllib.parse import urlsplit
 
 from bench.applicability import not_applicable
 from bench.config import BenchFile
@@ -18,12 +19,15 @@ from bench.scenario.loader import Case
 from bench.scenario.source import Source
 from devices.clock import Clock, run
 from devices.errors import BenchError, UsageError
+from devices.han.casa import in_lockdown, is_locked
 from devices.han.client import HanClient
-from devices.han.conexa import ROOT
+from devices.han.conexa import ROOT, TESTING
+from devices.han.content import RawAnswer
 from devices.han.errors import CertificateChanged, HanError, HanUnreachable
 from devices.han.login import Login
 from devices.han.open import open_client
 from devices.han.ppc import PATH
+from devices.han.ppc_pages import Page
 
 PLACES: Final = {"ppc": PATH, "conexa": ROOT, "casa": "/json/systeminformations"}
 """Product -> path at which its home interface asks for credentials; the others do not have it."""
@@ -68,22 +72,56 @@ async def look(clock: Clock, product: str, han: HanOnBench) -> None:
 
 
 _HINT: Final = "is it the address of the gateway?"
+_LATER: Final = {
+    ("conexa", 403): f"Of a conexa it means that {TESTING}: try again then.",
+    ("ppc", 500): "A ppc that was asked too often may say so: try again in 15 minutes.",
+    ("casa", 503): "A casa in soft lock-down lets nobody in: ask its administrator.",
+}
+"""Product and status -> what it may mean, where the answer does not show whose it is."""
 
 
 async def _ask(client: HanClient, product: str, where: str) -> None:
-    answer = await client.raw("GET", PLACES[product], authenticate=False)
+    place = PLACES[product]
+    answer = await client.raw("GET", place, authenticate=False)
     maker = _by_number(client.link.number)
-    if maker == product or (not maker and answer.status not in _NOT_THERE):
+    if maker == product or (not maker and await _answers(client, product, answer)):
         return
     if not maker:
         for other in ALL:
-            if other != product and (await client.raw("GET", PLACES[other], authenticate=False)).status == 401:
+            if other != product and _challenges(await client.raw("GET", PLACES[other], authenticate=False)):
                 maker = other
                 break
     if maker:
         raise WrongPlace(("type",), f"{where} is a {maker}, not a {product}", f"write 'type: {maker}'", maker)
-    problem = f"{where} is no {product}: it has no {PLACES[product]} (status {answer.status})"
-    raise WrongPlace(("han", "address"), problem, f"{_HINT} And is 'type: {product}' right?")
+    if answer.status in _NOT_THERE:
+        problem = f"{where} is no {product}: it has no {place} (status {answer.status})"
+    else:
+        what = f"status {answer.status}" + (" without a digest challenge" if answer.status == 401 else "")
+        problem = f"{where} does not answer as a {product}: {what} at {place}, where it asks for credentials"
+    more = f" {_LATER[product, answer.status]}" if (product, answer.status) in _LATER else ""
+    raise WrongPlace(("han", "address"), problem, f"{_HINT} And is 'type: {product}' right?{more}")
+
+
+def _challenges(answer: RawAnswer) -> bool:
+    """Whether it asks for a digest, as all products do (han 1)."""
+    asked = [value for name, value in (*answer.fields, *answer.headers.items()) if name == "www-authenticate"]
+    return answer.status == 401 and any(one.lower().startswith("digest ") for one in asked)
+
+
+async def _answers(client: HanClient, product: str, answer: RawAnswer) -> bool:
+    """Whether that is how a product answers without credentials: with a challenge, or with a refusal of its own."""
+    if _challenges(answer):
+        return True
+    if product == "ppc":  # a login page, with status 200 (han 2.1)
+        return answer.status == 200 and Page(answer.body, "look").failed
+    if product == "casa":
+        return is_locked(answer) or in_lockdown(answer)
+    if answer.status == 307:
+        return urlsplit(answer.headers.get("location", "")).path.startswith(f"{ROOT}/")
+    if answer.status != 403:
+        return False
+    elsewhere = await client.raw("GET", PLACES["ppc"], authenticate=False)
+    return elsewhere.status != 403  # only its own interface is closed while it tests itself (han 3.1)
 
 
 def _by_number(number: str) -> str:

@@ -95,6 +95,12 @@ class HanOnBench(Written):
         host, port = _parted(self.address)
         return host, self.port if port is None else int(port)
 
+    def pause(self, product: str | None) -> timedelta:
+        """Time from one login to the next at that product."""
+        if self.every is not None:
+            return self.every
+        return GENTLE if product == "ppc" else timedelta(0)
+
     def settings(self) -> Settings:
         """As the client wants it."""
         host, port = self.where

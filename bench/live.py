@@ -6,6 +6,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from bench.han_pause import waiting
 from bench.quantity import printable, text_of
 from bench.runner import CaseResult, Progress, StepResult
 from bench.scenario.loader import Case
@@ -38,6 +39,8 @@ class LiveListener(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def tell(self, text: str) -> None: ...
+
     def begin_case(self, case: Case, number: int, total: int) -> None: ...
 
     def end_case(self, result: CaseResult, number: int, total: int) -> None: ...
@@ -53,7 +56,7 @@ def listener_for(out: TextIO, *, plain: bool, bench: BenchFile) -> LiveListener:
 
 
 class PlainLines:
-    """One line per case, for CI logs and pipes."""
+    """One line per case, and one per pause before a login, for CI logs and pipes."""
 
     def __init__(self, out: TextIO) -> None:
         self._out: TextIO | None = out
@@ -77,8 +80,13 @@ class PlainLines:
         except BrokenPipeError:
             self._out = None
 
+    def tell(self, text: str) -> None:
+        """A line of its own, unless it is empty."""
+        if text:
+            self._print(text)
+
     def begin_case(self, case: Case, number: int, total: int) -> None:
-        """Nothing is told before a case has ended."""
+        """Nothing is told before a case has ended, but pauses."""
 
     def end_case(self, result: CaseResult, number: int, total: int) -> None:
         line = f"[{number:{len(str(total))}}/{total}] {result.verdict!s:6} {result.case.key}"
@@ -87,7 +95,7 @@ class PlainLines:
         self._print(f"{line}  ({times})", *reason)
 
     def progress_of(self, case: Case) -> Progress | None:
-        return None
+        return Progress(event=lambda event: self.tell(waiting(event)))
 
 
 class Display:
@@ -102,7 +110,7 @@ class Display:
         self._counts: Counter[str] = Counter()
         self._case: Case | None = None
         self._place = ""
-        self._step = ""
+        self._step = self._waiting = ""
         self._bench_time = 0.0
         self._lit = dict.fromkeys(LEDS, False)
         self._drawn = 0.0
@@ -129,8 +137,13 @@ class Display:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
 
+    def tell(self, text: str) -> None:
+        """A line that stays above the picture, unless it is empty."""
+        if text:
+            self._console.print(text, markup=False, highlight=False)
+
     def begin_case(self, case: Case, number: int, total: int) -> None:
-        self._case, self._place, self._step = case, f"{number}/{total}", ""
+        self._case, self._place, self._step, self._waiting = case, f"{number}/{total}", "", ""
         self._lit = dict.fromkeys(LEDS, False)
         self._bench_time = 0.0
         self._case_begin = wall_seconds()
@@ -159,6 +172,10 @@ class Display:
 
     def _event(self, event: Event) -> None:
         self._bench_time = event.t
+        if told := waiting(event):
+            self._waiting = told
+        elif event.source in ("han", "step"):
+            self._waiting = ""
         if event.source == "led":
             self._lit[event.data["line"]] = event.data["lit"]
         self._draw()
@@ -186,6 +203,8 @@ class Display:
         table.add_row(Text("case", style="dim"), Text(f"{self._place}  {self._case.key if self._case else ''}"))
         table.add_row(Text("LEDs", style="dim"), leds)
         table.add_row(Text("step", style="dim"), Text(self._step))
+        if self._waiting:
+            table.add_row(Text("", style="dim"), Text(self._waiting, style="yellow"))
         bench_time = wall_seconds() - self._case_begin if self._real_time else self._bench_time
         times = f"{_clock(bench_time)} bench   {_clock(wall_seconds() - self._begin)} wall   {self._bench.name}"
         table.add_row(Text("time", style="dim"), Text(times))

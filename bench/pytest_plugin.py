@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.verdict import EXIT_USAGE
+from bench.verdict import EXIT_BENCH, EXIT_USAGE
 
 if TYPE_CHECKING:
     from bench.config import BenchFile
@@ -252,6 +252,27 @@ def _check_options(config: pytest.Config) -> None:
             wanted_devices(config.getoption("--gateway"))
         except UsageError as error:
             raise pytest.UsageError(f"--gateway: {error}") from None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look at a gateway at the end of one cable before the first case; workers, which it is not meant for, do not."""
+    config = session.config
+    cases = [one.case for one in session.items if isinstance(one, ScenarioItem)]
+    if not cases or config.option.collectonly or hasattr(config, "workerinput"):
+        return
+    bench, _ = _bench_of(config)
+    if not bench.only_han:
+        return
+    from bench.config import load_bench
+    from bench.han_look import look_first
+    from devices.errors import BenchError, UsageError
+
+    try:
+        look_first(bench, load_bench(config.getoption("--bench"))[1], cases)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    except BenchError as error:
+        pytest.exit(f"bench trouble: {error}", returncode=EXIT_BENCH)
 
 
 class Judged:

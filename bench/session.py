@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from bench.applicability import not_applicable
 from bench.config import BenchFile
 from bench.crew import crew
+from bench.han_pause import LAST
 from bench.runner import VERDICT_SCHEMA, CaseResult, Progress, run_case
 from bench.scenario.loader import Case
 from bench.scenario.source import fingerprint
@@ -119,12 +120,14 @@ class Session:
             except OSError as error:
                 raise UsageError(f"the run folder cannot be made: {error.strerror}", place=Place(self.folder)) from None
             self.record = self._new_record()
+        LAST.keep_in(self.folder)
         self.record["process"] = os.getpid()
         self._write()
 
     def close(self) -> None:
         """Let go of the run folder; may be called twice."""
         if self._lock is not None:
+            LAST.let_go()
             self._lock.release()
             self._lock = None
 
@@ -199,6 +202,10 @@ class Session:
                 self.record["interruptions"][-1]["text"] += f"; damaged: {aside.name}"
             else:
                 shutil.rmtree(folder)
+
+    def left(self) -> list[Case]:
+        """The cases that can be run on this bench and are not finished."""
+        return [case for case in self.cases if self._row(case) is None and not_applicable(case, self.bench) is None]
 
     def run(self, listener: Listener | None = None, *, jobs: int = 1) -> Verdict:
         """Run what is not finished yet; returns the merged verdict of all.

@@ -32,10 +32,15 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` so that the file is there whole or not at all."""
+    write_octets(path, text.encode())
+
+
+def write_octets(path: Path, octets: bytes) -> None:
+    """Write `octets` so that the file is there whole or not at all."""
     part = path.with_name(path.name + ".part")
     try:
-        with part.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with part.open("wb") as file:
+            file.write(octets)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -96,7 +96,7 @@ class ReadingPort:
             "meters": session.lmn.shown(),
             "radio_meters": session.radio.shown(),
             "profiles": sorted({**session.registration.profiles, **session.radio_registration.profiles}),
-            "storage_used": session.room.used,
+            "storage_used": round(session.room.used, 4),
             "updating": session.installer.running,
         }
         return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from firmware.checks import (
     STORAGE,
@@ -54,6 +54,10 @@ SECURITY: tuple[Check, ...] = (key_check, certificate_check)
 
 ADMINISTRATOR = "administrator"
 """May order it whatever the product's document says."""
+UNDER_WAY: Final = "a self-test is under way"
+NOT_BEFORE: Final = "the next self-test is possible at {time}"
+NOT_ALLOWED: Final = "a {initiator} may not order it"
+"""Why an order is refused; what fills a place has no blanks."""
 PENDING = "selftest_pending"
 LAST = "selftest_last_us"
 RESULT = "selftest_result"
@@ -151,7 +155,7 @@ class SelfTest:
         rules = self._unit.product.selftest
         refused = self._refusal(rules.lock_s)
         if initiator not in (*rules.initiators, ADMINISTRATOR):
-            refused = Order(False, f"a {initiator} may not order it")
+            refused = Order(False, NOT_ALLOWED.format(initiator=initiator))
         if refused is not None:
             self._control.event("selftest_refused", outcome="failure", initiator=initiator, reason=refused.reason)
             return refused
@@ -175,14 +179,14 @@ class SelfTest:
 
     def _refusal(self, lock_s: float | None) -> Order | None:
         if self._running or self._ordered:
-            return Order(False, "a self-test is under way")
+            return Order(False, UNDER_WAY)
         last = self._unit.memory.setting(LAST)
         if not lock_s or last is None:
             return None
         again_us = last + round(lock_s * 1e6)
         if self._own.now_us() >= again_us:
             return None
-        return Order(False, f"the next self-test is possible at {iso(again_us)}", again_us)
+        return Order(False, NOT_BEFORE.format(time=iso(again_us)), again_us)
 
     async def check(self, *, log: bool, at_start: bool, all_entries: bool = True, initiator: str = "") -> list[Finding]:
         """Carry out all checks and draw the consequences; returns what was found.

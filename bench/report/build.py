@@ -81,6 +81,15 @@ def build_report(run: RunFolder) -> Report:
     )
 
 
+_ORDERLY = ("interrupted", "stopped by --fail-fast", "stopped by bench trouble")
+
+
+def _stopped(run: RunFolder) -> Interruption | None:
+    """What ended a run in good order: the last thing that is noted of one without an end."""
+    last = run.interruptions[-1] if run.interruptions and run.finished is None else None
+    return Interruption(last.at, last.kind, last.text) if last and last.at and last.kind in _ORDERLY else None
+
+
 def _head(run: RunFolder, cases: list[Case]) -> Head:
     complete = run.finished is not None and not any(
         case.status in (Status.UNFINISHED, Status.DAMAGED) for case in cases
@@ -108,6 +117,7 @@ def _head(run: RunFolder, cases: list[Case]) -> Head:
         gateway=() if words is ONLY_METERS else _facts(run.gateway),
         stated=_facts(run.stated),
         replay=shlex.join(run.command),
+        stopped=_stopped(run),
     )
 
 

@@ -7,6 +7,7 @@ from bench.report.case_page import case_section, evidence_table
 from bench.report.figures import date, span
 from bench.report.model import AssumedFact, Case, Fact, Head, MatrixCell, NotTested, Report, Status, Summary
 from bench.report.page import badge, case_link, case_links, document, escape, facts, name, row, sheet, table
+from bench.report.stored_json import as_time
 from bench.report.waveform import shared_patterns
 from devices.leds.limits import DEFAULT_LIMITS
 
@@ -68,13 +69,19 @@ def _head(head: Head) -> str:
     entries = [
         ("Report", escape(head.number)),
         ("Begin", date(head.started)),
-        ("End", date(head.finished) if head.finished else "not reached"),
+        ("End", escape(_end(head))),
         ("Bench", escape(bench)),
         ("Seed", escape(head.seed)),
         *facts(head.stated),
         ("Repeat with", f"<code>{escape(head.replay)}</code>" if head.replay else ""),
     ]
     return f'<p class="maker">smgw-bench</p><h1>{escape(head.title)}</h1>{banner}{state}{sheet(entries)}'
+
+
+def _end(head: Head) -> str:
+    if head.finished is not None or head.stopped is None:
+        return date(head.finished) if head.finished else "not reached"
+    return f"{head.stopped.kind}, {date(as_time(head.stopped.at))}"
 
 
 def _summary(summary: Summary) -> str:
@@ -259,7 +266,7 @@ def _interruptions(report: Report) -> str:
         parts.append(f"<p>Evidence is damaged or missing: {case_links(damaged)}.</p>")
     if open_cases:
         parts.append(f"<p>Begun and not finished: {case_links(open_cases)}.</p>")
-    if report.head.finished is None:
+    if report.head.finished is None and report.head.stopped is None:
         parts.append("<p>The run has no end in its record: it was killed, or it is still going on.</p>")
     return "".join(parts) or '<p class="none">None: the run went through from its first case to its last.</p>'
 

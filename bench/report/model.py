@@ -93,6 +93,7 @@ class Head:
         gateway: what the bench file says of it; empty when no gateway was tested.
         stated: what the laboratory stated, such as item and customer.
         replay: the command that repeats the run.
+        stopped: how the run was ended in good order before all was run; None: it was not.
     """
 
     title: str
@@ -109,6 +110,7 @@ class Head:
     gateway: tuple[Fact, ...]
     stated: tuple[Fact, ...]
     replay: str
+    stopped: Interruption | None = None
 
 
 @dataclass(frozen=True, slots=True)

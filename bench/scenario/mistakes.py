@@ -95,6 +95,10 @@ _KIND = re.compile(r"(?:str|int|float|bool|decimal|list|dict|tuple|set|is-instan
 
 def _united(path: Path_, items: list[Any], data: Any) -> Any:
     deepest = max(items, key=lambda item: len(item["loc"]))
+    if len(deepest["loc"]) > len(path) + 1:  # a key that is missing may be the one that was misspelt
+        kind = deepest["loc"][: len(path) + 1]
+        unknown = (one for one in items if one["type"] == "extra_forbidden" and one["loc"][: len(path) + 1] == kind)
+        deepest = next(unknown, deepest)
     if len(deepest["loc"]) > len(path) + 1:
         return {**deepest, "loc": (*path, *deepest["loc"][len(path) + 1 :])}
     kinds = list(dict.fromkeys(_EXPECTED[item["type"]] for item in items if item["type"] in _EXPECTED))

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -21,6 +22,8 @@ MEMORY: Final = "memory.sqlite"
 SOCKET: Final = "control.sock"
 _IDENTITY: Final = "gateway.json"
 _LOCK: Final = "gateway.lock"
+GIVEN: Final = "given-"
+"""Begin of the names of folders with copies of the files that it was given."""
 _BEFORE_IDENTITY: Final = frozenset((_LOCK, f"{_IDENTITY}.part"))
 """What a start that is killed early leaves behind."""
 _LONGEST_SOCKET: Final = 100
@@ -39,6 +42,7 @@ class Kept:
         passwords: of users for whom one was made, by id.
         applied: id -> hash of the profile that the gateway was last given.
         begins: contract -> first instant that was worked out for it, ISO 8601.
+        given: folder, below its own, of the copies of the files that it was given; empty: it was given none.
     """
 
     type: str
@@ -48,6 +52,7 @@ class Kept:
     passwords: Mapping[str, str] = field(default_factory=dict)
     applied: Mapping[str, str] = field(default_factory=dict)
     begins: Mapping[str, str] = field(default_factory=dict)
+    given: str = ""
 
 
 class DataFolder:
@@ -68,10 +73,12 @@ class DataFolder:
         """
         self.temporary = path is None
         self._lock = -1
+        self._made: list[Path] = []
         try:
             self.path = Path(tempfile.mkdtemp(prefix="smgw-gateway-")) if path is None else path
             if self.path.exists() and not self.path.is_dir():
                 raise UsageError(f"--data: {self.path} is a file, a folder is wanted")
+            self._made = [one for one in (self.path, *self.path.parents) if not one.exists()]
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise BenchError(f"{path} cannot be used: {error.strerror}") from error
@@ -82,6 +89,7 @@ class DataFolder:
         except BaseException:
             self.release()
             raise
+        self._new = self.kept is None
 
     def __enter__(self) -> DataFolder:
         return self
@@ -124,6 +132,18 @@ class DataFolder:
         assert self.kept is not None
         self.keep(replace(self.kept, **changes))
 
+    def clear_if_new(self) -> None:
+        """Make the folder what it was before, when it was new and the gateway did not come to have a memory."""
+        if not self._new or self.memory.exists():
+            return
+        for one in (self.certificates, self.meters, *self.path.glob(f"{GIVEN}*")):
+            shutil.rmtree(one, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for name in (*_BEFORE_IDENTITY, _IDENTITY):
+                (self.path / name).unlink(missing_ok=True)
+            for made in self._made:
+                made.rmdir()
+
     def release(self) -> None:
         """Leave the folder to others; may be called twice."""
         if self._lock >= 0:
@@ -139,7 +159,11 @@ class DataFolder:
                 f"{self.path} holds the memory of something else than `smgw-bench gateway`", hint="name a new folder"
             )
         try:
-            strange = sorted(one.name for one in self.path.iterdir() if one.name not in _BEFORE_IDENTITY)
+            strange = sorted(
+                one.name
+                for one in self.path.iterdir()
+                if one.name not in _BEFORE_IDENTITY and not one.name.startswith(GIVEN)
+            )
         except OSError as error:
             raise BenchError(f"{self.path} cannot be used: {error.strerror}") from error
         if strange:
@@ -163,6 +187,9 @@ class DataFolder:
         except OSError as error:
             self.release()
             raise BenchError(f"{self.path} cannot be used: {error.strerror}") from error
+        if os.fstat(self._lock).st_nlink == 0:
+            self.release()
+            raise BenchError(f"{self.path} was cleared by another process at this moment: try again")
 
     def _read(self) -> Kept | None:
         try:

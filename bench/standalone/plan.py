@@ -278,7 +278,7 @@ def make_plan(kind: str, config: Path | None, meters: Path | None) -> Plan:
     read_from = meters_source or source
     if read_from is not None:
         check_meters(given, read_from)
-    given = _completed(given, config is None)
+    given = _completed(given, kind if config is None else None)
     check_references(given, source, {*given.meters, *given.radio_meters})
     product = gateway_types.load(kind)
     defaults = LmnDefaults().overridden(given.assumed)
@@ -286,20 +286,23 @@ def make_plan(kind: str, config: Path | None, meters: Path | None) -> Plan:
     return Plan(product, device_id, given, source, folder, defaults, meters_source, meters_folder)
 
 
-def _completed(given: GatewayFile, alone: bool) -> GatewayFile:
-    """With users for whoever wrote none, and without any file with contracts too."""
+def _completed(given: GatewayFile, alone: str | None) -> GatewayFile:
+    """With users for whoever wrote none; without any file, so for a product `alone`, with contracts too."""
     changes: dict[str, Any] = {}
     if not given.consumers:
         changes["consumers"] = {FIRST_CONSUMER: Consumer()}
     if not given.technicians:
         changes["technicians"] = {"technician-1": Technician()}
-    if alone:
-        changes["contracts"] = _usual_contracts(given.model_copy(update=changes))
+    if alone is not None:
+        changes["contracts"] = _usual_contracts(given.model_copy(update=changes), alone)
     return given.model_copy(update=changes)
 
 
-def _usual_contracts(given: GatewayFile) -> dict[str, Contract]:
-    """TAF-7 and TAF-1 for the energy that each wired meter draws."""
+def _usual_contracts(given: GatewayFile, kind: str) -> dict[str, Contract]:
+    """TAF-7 and TAF-1 for the energy that each wired meter draws.
+
+    That of TAF-7 at a CONEXA has the name of a usage point that clients there look for (han 3.3).
+    """
     found: dict[str, Contract] = {}
     several = len(given.meters) > 1
     for name, one in given.meters.items():
@@ -311,5 +314,6 @@ def _usual_contracts(given: GatewayFile) -> dict[str, Contract]:
         end = f"-{name}" if several else ""
         for taf, what in ((7, {"meters": {name: codes}}), (1, {"meters": {name: codes[0]}, "billing": "1 month"})):
             told = {"taf": taf, "consumer": consumer, "stages": (1,) if taf == 1 else None, **what}
+            told |= {"tariff": f"{name}-BEZUG"} if (kind, taf) == ("conexa", 7) else {}
             found[f"taf{taf}{end}"] = Contract.model_validate(told)
     return found

@@ -24,9 +24,10 @@ from bench.scenario.contract_models import LOCAL
 from bench.standalone.control import Control, listening
 from bench.standalone.data_dir import DataFolder, Kept
 from bench.standalone.garbage import made_to_stay
+from bench.standalone.given import Given, take
 from bench.standalone.history import LEAD, Stopped, begin_of_history, fill
 from bench.standalone.meters import Meters
-from bench.standalone.plan import Plan, Profile, make_plan
+from bench.standalone.plan import Plan, Profile
 from bench.standalone.told import Announcement, host_text
 from bench.standalone.unit import Unit, apply, plugged_in
 from bench.standalone.users import Told, introduce
@@ -89,13 +90,16 @@ def gateway(options: Options) -> int:
 
 
 def _run(options: Options) -> int:
-    plan = make_plan(options.kind, options.config, options.meters)
     now = wall_now()
     begin = None if options.history is None else begin_of_history(options.history, now)
     address = free_address(*options.han)
     with DataFolder(options.data) as folder:
         try:
-            prepare(plan, folder, begin, now)
+            given = take(options.kind, options.config, options.meters, folder)
+            plan = given.plan
+            if given.kept:
+                warn(f"the files that {folder.path} keeps are used: {', '.join(given.kept)}")
+            prepare(plan, folder, begin, now, given)
             users, ways = introduce(plan, folder)
             profiles = _profiles(plan, folder, ways)
             if not folder.memory.exists():
@@ -107,10 +111,11 @@ def _run(options: Options) -> int:
                 if options.gap == "fill":
                     _fill_gap(plan, folder, profiles)
             gc.collect()  # the gateway that made the history: what is there when it serves is kept for good
-            return run(_serve(plan, folder, options, address, users, profiles), virtual=False)
+            return run(_serve(given, folder, options, address, users, profiles), virtual=False)
         except Stopped as end:
             return end.code
         finally:
+            folder.clear_if_new()
             if folder.temporary:
                 shutil.rmtree(folder.path, ignore_errors=True)
 
@@ -129,7 +134,7 @@ def free_address(host: str, port: int) -> tuple[str, int]:
         raise BenchError(f"--han {host_text(host, port)}: nobody can listen there: {reason}") from error
 
 
-def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetime) -> None:
+def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetime, given: Given | None = None) -> None:
     """Make the folder that of this gateway, or check that it is. Raises UsageError."""
     kept = folder.kept
     if kept is not None and kept.type != plan.product.id:
@@ -146,7 +151,8 @@ def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetim
     began = begin or now
     origin = began - LEAD if begin is not None else now
     passwords = {} if kept is None else kept.passwords
-    folder.keep(Kept(plan.product.id, plan.device_id, origin, began, passwords))
+    copies = "" if given is None else given.copy_to(folder)
+    folder.keep(Kept(plan.product.id, plan.device_id, origin, began, passwords, given=copies))
     shutil.rmtree(folder.meters, ignore_errors=True)  # of a gateway that never was
     _remove(_part_of(folder))
 
@@ -227,7 +233,7 @@ def _progress() -> Callable[[float], None]:
 
 
 async def _serve(
-    plan: Plan,
+    given: Given,
     folder: DataFolder,
     options: Options,
     address: tuple[str, int],
@@ -235,6 +241,7 @@ async def _serve(
     profiles: Callable[[datetime], list[Profile]],
 ) -> int:
     assert folder.kept is not None
+    plan = given.plan
     loop = asyncio.get_running_loop()
     clock = Clock(loop, folder.kept.origin, elapsed_s=(wall_now() - folder.kept.origin).total_seconds())
     loop.set_exception_handler(_crashed(folder))
@@ -260,7 +267,7 @@ async def _serve(
 
         if options.real_boot:
             leds()
-        work = asyncio.ensure_future(_bring_up(unit, plan, folder, options, users, profiles))
+        work = asyncio.ensure_future(_bring_up(unit, given, folder, options, users, profiles))
         await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             work.cancel()
@@ -280,7 +287,7 @@ async def _serve(
 
 async def _bring_up(
     unit: Unit,
-    plan: Plan,
+    given: Given,
     folder: DataFolder,
     options: Options,
     users: Sequence[Told],
@@ -292,6 +299,7 @@ async def _bring_up(
     if info["phase"] == "ready":
         for left in await apply(unit, folder, profiles(unit.clock.now())):
             warn(left)
+        given.keep_in(folder)  # only files that the gateway did not refuse take the place of those before
     else:
         warn(f"the gateway is in the state {info['state']}: the files are not looked at")
     for fault in options.faults:
@@ -305,7 +313,7 @@ async def _bring_up(
         raise BenchError(f"the home interface did not come up within {HAN_WITHIN_S:g} s")
     info = await unit.port.read("info")
     return Announcement(
-        plan,
+        given.plan,
         str(info["state"]),
         str(info["software"]),
         unit.plug.han_address,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from pydantic import Field
 
 from bench.expect import Outcome
+from bench.han_models import CONSUMER
 from bench.steps.base import Step
 from bench.steps.han_checks import same
 from bench.verdict import Verdict
@@ -19,7 +20,7 @@ from devices.errors import UsageError
 from devices.han.errors import CertificateChanged, HanError, HanUnreachable
 from devices.han.login import Login
 from devices.han.sequences.programs import PROGRAMS, Program, program_named, replay
-from devices.han.sequences.visit import Findings, NothingThere, Told, Visit
+from devices.han.sequences.visit import BoundReached, Findings, NothingThere, Told, Visit
 
 if TYPE_CHECKING:
     from bench.rig import Rig
@@ -28,6 +29,25 @@ if TYPE_CHECKING:
 _AROUND: Final = timedelta(seconds=30)
 """How far around an instant a list is asked for; a capture is later than its instant by 1 % of the period at most."""
 _FACTORS: Final = {"kWh": ("Wh", 1000), "kW": ("W", 1000)}
+
+
+def _key(program: str, user: str) -> tuple[str, str]:
+    """Where a program's findings are kept."""
+    return f"han_sequence {program}", user
+
+
+def _users(scenario: Scenario) -> tuple[str, ...]:
+    """Those whom a scenario may name; the first is meant where it names nobody."""
+    return tuple(scenario.given.han.users) or (CONSUMER,)
+
+
+def _strangers(as_user: str | None, scenario: Scenario) -> list[str]:
+    """A mistake where nobody of that name is introduced."""
+    users = _users(scenario)
+    known = as_user is None or as_user in users
+    return [] if known else [f"there is no user {as_user!r} under given.han.users ({', '.join(users)})"]
+
+
 Stored = Mapping[tuple[str, str, datetime], tuple[Decimal, str]]
 """Meter in small letters, register, second -> value and unit."""
 
@@ -57,10 +77,13 @@ class HanSequenceStep(Step):
             product = program_named(self.program).product
         except UsageError as error:
             return [f"{error.message} ({error.hint})"]
-        return [f"{self.program} reads a {product}, not a {one}" for one in scenario.gateways if one != product]
+        problems = [f"{self.program} reads a {product}, not a {one}" for one in scenario.gateways if one != product]
+        return problems + _strangers(self.as_user, scenario)
 
     def sentence(self) -> str:
-        return f"Read the gateway as {self.program} does ({PROGRAMS[self.program].source}); it must get through."
+        whose = "" if self.as_user is None else f" for {self.as_user}"
+        source = PROGRAMS[self.program].source
+        return f"Read the gateway as {self.program} does{whose} ({source}); it must get through."
 
     async def run(self, rig: Rig) -> Outcome:
         program, login = program_named(self.program), rig.han.login_of(self.as_user)
@@ -75,9 +98,11 @@ class HanSequenceStep(Step):
         except NothingThere as error:
             verdict = Verdict.FAIL if rig.bench.gateway.emulated else Verdict.INCONC
             return Outcome(verdict, expected, "nothing to read", str(error))
+        except BoundReached as error:
+            return Outcome(Verdict.INCONC, expected, "not all was read", f"{self.program}: {error}")
         except HanError as error:
             return Outcome(Verdict.FAIL, expected, str(error), f"{self.program}: {error}")
-        rig.remembered["han_sequence", self.program] = findings
+        rig.remembered[_key(self.program, self.as_user or rig.han.first)] = findings
         meters = len({one.meter for one in findings.told})
         values = f"{len(findings.told)} values of {meters} meters" if program.reach != "none" else "no value is read"
         return Outcome(Verdict.PASS, expected, f"{statuses} requests, {values}")
@@ -112,7 +137,7 @@ class SequenceValuesStep(Step):
 
     Attributes:
         of: name of the program; it must have run before.
-        as_user: who it was (written ``as``).
+        as_user: whose values they are (written ``as``), as at `han_sequence`.
     """
 
     key: ClassVar[str] = "sequence_values"
@@ -128,16 +153,26 @@ class SequenceValuesStep(Step):
         return True
 
     def check(self, scenario: Scenario) -> list[str]:
+        if problems := _strangers(self.as_user, scenario):
+            return problems
         before = takewhile(lambda step: step is not self, scenario.all_steps())
-        if not any(isinstance(one, HanSequenceStep) and one.program == self.of for one in before):
+        runs = [one for one in before if isinstance(one, HanSequenceStep) and one.program == self.of]
+        if not runs:
             return [f"{self.of!r} has read nothing before: 'han_sequence: {self.of}'"]
+        first = _users(scenario)[0]
+        if (self.as_user or first) not in {one.as_user or first for one in runs}:
+            return [f"{self.of!r} has read nothing for {self.as_user or first!r} before: write who it was behind 'as'"]
         return [f"{self.of} reads no register"] if PROGRAMS[self.of].reach == "none" else []
 
     def sentence(self) -> str:
-        return f"Expect that every register that {self.of} has read is what the gateway has stored."
+        whose = "" if self.as_user is None else f" for {self.as_user}"
+        return f"Expect that every register that {self.of} has read{whose} is what the gateway has stored."
 
     async def run(self, rig: Rig) -> Outcome:
-        found: Findings = rig.remembered["han_sequence", self.of]
+        user = self.as_user or rig.han.first
+        found: Findings | None = rig.remembered.get(_key(self.of, user))
+        if found is None:  # a bench file's first user is another than the scenario's
+            raise UsageError(f"{self.of} has read nothing for {user!r} before")
         expected = "all as stored, and none left out"
         try:
             own = await rig.han.client(self.as_user)
@@ -160,9 +195,10 @@ class SequenceValuesStep(Step):
         return Outcome(Verdict.PASS, expected, seen)
 
     async def _registers(self, rig: Rig) -> set[tuple[str, str]]:
-        """Meters and registers of the contracts, as far as they are known."""
+        """Meters and registers of the user's contracts, as far as they are known."""
         if rig.bench.gateway.emulated:
-            contracts = rig.scenario.given.contracts.values()
+            user = self.as_user or rig.han.first
+            contracts = [one for one in rig.scenario.given.contracts.values() if one.consumer == user]
             return {(rig.meter_id(meter).lower(), obis) for one in contracts for meter, obis, _ in one.terms}
         client = await rig.han.client(self.as_user)
         return {(meter.lower(), obis) for one in await client.contracts() for meter, obis in one.registers}

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from devices.clock import Clock
     from devices.han.client import HanClient
     from devices.han.content import HanContract
+    from devices.protocols.trudi.content import GatewayExport
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,23 @@ class Asked:
     tariff: str = ""
 
 
-async def export(clock: Clock, asked: Asked) -> tuple[bytes, dict[str, Any]]:
-    """The file, and what is in it.
+@dataclass(frozen=True)
+class Made:
+    """An export.
+
+    Attributes:
+        octets: the file.
+        content: what is in it.
+        told: the same in figures, without a word on signatures: they are verified when the file is safe.
+    """
+
+    octets: bytes
+    content: GatewayExport
+    told: dict[str, Any]
+
+
+async def export(clock: Clock, asked: Asked) -> Made:
+    """Read what the file needs, and make it.
 
     Raises:
         UsageError: no such contract, no values, rules of the file that they break, or a gateway that refuses.
@@ -86,7 +102,7 @@ async def _look(clock: Clock, asked: Asked) -> None:
         raise UsageError(f"--{error.field[-1]}: {error.problem}", hint=hint) from None
 
 
-async def _export(clock: Clock, client: HanClient, asked: Asked) -> tuple[bytes, dict[str, Any]]:
+async def _export(clock: Clock, client: HanClient, asked: Asked) -> Made:
     contract = _chosen(await client.contracts(), asked.contract)
     now = (await client.device()).time or clock.now()
     fetched = await fetch(client, contract, _span(contract, now, asked))
@@ -115,9 +131,8 @@ async def _export(clock: Clock, client: HanClient, asked: Asked) -> tuple[bytes,
         "end": fetched.span.end.isoformat(),
         "gateway": made.gateway.id,
         "fingerprint": client.link.fingerprint,
-        **checked(made),
     }
-    return octets, told
+    return Made(octets, made, told)
 
 
 def _chosen(contracts: tuple[HanContract, ...], name: str) -> HanContract:
@@ -159,38 +174,41 @@ def run(
 
     if as_json and out is None:
         raise UsageError("--json tells what was written, which needs a file", hint="name one with --out")
-    told: dict[str, Any] = {}
+    made: list[Made] = []
 
     async def work(clock: Clock) -> int:
-        octets, about = await export(clock, asked)
-        told.update(about)
+        one = await export(clock, asked)
         if out is None:
             sys.stdout.flush()
-            sys.stdout.buffer.write(octets)
+            sys.stdout.buffer.write(one.octets)
         else:
             with whole(out) as file:
-                file.write(octets)
+                file.write(one.octets)
+        made.append(one)
         return 0
 
     code = run_in_real_time(work)
     if code or out is None:
         return code
+    (one,) = made
+    told = one.told
     if as_json:
-        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.write(json.dumps(told | checked(one.content)) + "\n")
         return 0
     sys.stdout.write(
         f"{out}: {told['values']} values in {told['lists']} lists of contract {told['contract']}, "
         f"{told['begin']} to {told['end']}, {told['octets']} octets\n"
         f"gateway {told['gateway']}, certificate {told['fingerprint']}\n"
     )
-    sys.stdout.write("".join(f"{line}\n" for line in lines_of(told)))
+    sys.stdout.flush()
+    sys.stdout.write("".join(f"{line}\n" for line in lines_of(checked(one.content))))
     return 0
 
 
 def access(
     *,
     address: str,
-    user: str,
+    user: str | None,
     password_file: Path | None,
     certificate: Path | None,
     key: Path | None,
@@ -202,7 +220,9 @@ def access(
     if password_file is None and certificate is None:
         raise UsageError("say how you log in", hint="--password-file FILE or --certificate PEM")
     try:
-        return HanOnBench.model_validate({"address": address, "user": user, "fingerprint": known, **given})
+        if user is not None:
+            given["user"] = user
+        return HanOnBench.model_validate({"address": address, "fingerprint": known, **given})
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         field = str(mistake["loc"][0]) if mistake["loc"] else "address"

@@ -11,7 +11,7 @@ _Commands = Any  # argparse keeps the class of its subparsers to itself
 _FIELD: Final = re.compile(r"([a-z_]+)=(.*)", re.DOTALL)
 EPILOG: Final = """exit codes: 0 ended by the control socket; 2 wrong use or a wrong file; 3 the address or the folder
 cannot be had; 130 ended by Ctrl-C, 143 by SIGTERM. The folder named with --data holds all that the gateway knows: it
-comes back with it, also after it was killed."""
+comes back with it and with the files that it was given, also after it was killed."""
 CONTROL_EPILOG: Final = """COMMAND is one of those that `commands` lists: `info`, `leds`, `fill_log book=system to=0.9`,
 `power on=off`; `do` or `read` may stand before it. VALUE is read as JSON where it is some, else as text; @FILE stands
 for what is in a JSON file. exit codes: 0 done; 1 refused, or wrong; 3 no gateway there"""
@@ -34,11 +34,18 @@ def _gateway(commands: _Commands) -> None:
     command.add_argument(
         "--han", required=True, type=_address, metavar="HOST:PORT", help="where its home interface listens; port 0: any"
     )
-    command.add_argument("--config", type=_file, metavar="FILE", help="what it is: users, meters, contracts (YAML)")
+    command.add_argument(
+        "--config",
+        type=_file,
+        metavar="FILE",
+        help="what it is: users, meters, contracts (YAML); default: what its folder keeps, else a demonstration",
+    )
     command.add_argument(
         "--data", type=_file, metavar="DIR", help="folder of its data (default: a temporary one, gone at the end)"
     )
-    command.add_argument("--meters", type=_file, metavar="FILE", help="meters in place of those of the configuration")
+    command.add_argument(
+        "--meters", type=_file, metavar="FILE", help="meters in place of those of the configuration; kept too"
+    )
     command.add_argument(
         "--history", metavar="SPAN", help="a new gateway has values of so long: 40d, 6h, 2mo, or since a day"
     )

@@ -12,7 +12,7 @@ from devices.errors import UsageError
 def han_arguments(command: Any) -> None:
     """Add how a gateway is reached at its home interface."""
     command.add_argument("--type", choices=("ppc", "conexa", "casa"), help="with --han: product of the gateway")
-    command.add_argument("--user", metavar="NAME", help="with --han: who logs in")
+    command.add_argument("--user", metavar="NAME", help="with --han: who logs in; not needed with a certificate")
     command.add_argument("--password-file", type=Path, metavar="FILE", help="with --han: his password, first line")
     command.add_argument("--certificate", type=Path, metavar="PEM", help="with --han: his certificate instead")
     command.add_argument("--key", type=Path, metavar="PEM", help="with --certificate: its key, unless it is in there")
@@ -24,8 +24,10 @@ def run_export_han(arguments: argparse.Namespace) -> int:
     from bench.tools.export import seconds_of, whole_file
     from bench.tools.export_han import Asked, access, run
 
-    if arguments.type is None or arguments.user is None:
-        raise UsageError("--han needs --type and --user")
+    if arguments.type is None:
+        raise UsageError("--han needs --type", hint="ppc, conexa or casa")
+    if arguments.user is None and arguments.certificate is None:
+        raise UsageError("--han needs --user and --password-file, or --certificate")
     han = access(
         address=arguments.han,
         user=arguments.user,

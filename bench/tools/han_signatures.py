@@ -43,6 +43,8 @@ def _of(one: CheckedList) -> str:
     if not signed:
         return f"none of {one.unsigned} values was verified: no signatures, or no certificate for them"
     parts = [f"all {one.fit} fit" if not one.misfit else f"{one.fit} fit, {one.misfit} do not"]
+    if one.not_verified:
+        parts.append(f"{one.not_verified} not verified, as none before them fits")
     if one.guessed:
         parts.append("status words were guessed, as the product tells none")
     if one.unsigned:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from devices.han.assumed import CASA_SELFTEST
 from devices.han.content import (
     Component,
     DeviceInfo,
@@ -227,7 +228,7 @@ class CasaClient:
 
     async def selftest(self) -> SelfTestAnswer:
         """Order the self-test on the portal's start page, once in 24 h ([CASA] 7.4); its path is assumed."""
-        answer = await self.link.request("POST", "/selftest", form={"action": "selftest"})
+        answer = await self.link.request("POST", CASA_SELFTEST, form={"action": "selftest"})
         if answer.status != 403 or _LOCKED.search(answer.text):
             await self._checked(answer, "selftest")
         shown = _TITLE.search(answer.text)
@@ -277,7 +278,7 @@ class CasaClient:
     async def _checked(self, answer: RawAnswer, what: str) -> RawAnswer:
         if answer.status in (401, 403):
             match = _LOCKED.search(answer.text)
-            if match is not None or "retry-after" in answer.headers:
+            if is_locked(answer):
                 after = answer.headers.get("retry-after", "")
                 remaining = int(after) if after.isdecimal() else None
                 if remaining is None and match is not None:
@@ -390,6 +391,16 @@ def _registers(profile: bytes, meters: tuple[str, ...]) -> tuple[tuple[str, str]
     names = dict.fromkeys((match[2].lower(), match[1]) for match in _LOGICAL.finditer(told))
     known = {one.lower(): one for one in meters}
     return tuple((known[meter], register("signedprofile", code)) for meter, code in names if meter in known)
+
+
+def is_locked(answer: RawAnswer) -> bool:
+    """Whether it says that consumers are locked out for a while, after too many failed logins (han 4.1)."""
+    return answer.status in (401, 403) and ("retry-after" in answer.headers or _LOCKED.search(answer.text) is not None)
+
+
+def in_lockdown(answer: RawAnswer) -> bool:
+    """Whether it is the page of a soft lock-down: no access, the administrator is informed (han 4.1)."""
+    return answer.status == 503 and "administrator" in _words(answer.text).lower()
 
 
 def _words(page: str) -> str:

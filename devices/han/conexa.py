@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from devices.han.assumed import CONEXA_EDGE
 from devices.han.content import (
     Component,
     DeviceInfo,
@@ -38,10 +39,10 @@ ROOT: Final = "/smgw/m2m"
 LONGEST: Final = timedelta(days=31)
 """Span that one call of `readings` may have (han 3.2)."""
 LOG_COUNT: Final = 1500
+TESTING: Final = "a self-test runs, or was less than 10 minutes ago"
+"""What status 403 means (han 3.1)."""
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 _STATES: Final[tuple[State, ...]] = ("ready", "running", "archive")
-_EDGE: Final = timedelta(minutes=1)
-"""How far a capture lies from its instant of the grid at most; spans are asked for wider by that and cut again."""
 _LEVELS: Final = {"1": "INFO", "2": "WARNING", "3": "ERROR", "4": "FATAL", "5": "EXTENSION"}
 _WITH_STAGES: Final = 2
 """Use case whose stages are in the database ``calculated``."""
@@ -206,7 +207,7 @@ class ConexaClient:
         """Order the self-test: 200, or 403 while one runs and within 10 minutes of one (han 3.2)."""
         answer = await self._post("self-test", {})
         if answer.status == 403:
-            return SelfTestAnswer(False, "a self-test runs, or was less than 10 minutes ago", 403)
+            return SelfTestAnswer(False, TESTING, 403)
         self._check(answer, "self-test")
         return SelfTestAnswer(True, "", answer.status)
 
@@ -244,7 +245,7 @@ class ConexaClient:
         high = end if contract.end is None else min(end, contract.end)
         if high < low:
             return ()
-        for since, until in windows(low - _EDGE, high + _EDGE, LONGEST):
+        for since, until in windows(low - CONEXA_EDGE, high + CONEXA_EDGE, LONGEST):
             asked = {"fromtime": utc_text(since), "totime": utc_text(until)}
             for one in await self._readings(contract, database, asked, meter):
                 if low <= one.instant <= high:
@@ -316,6 +317,8 @@ class ConexaClient:
             raise LoginLocked("the gateway takes no logins for now", int(after) if after.isdecimal() else None)
         if answer.status == 401:
             raise LoginRefused(f"the gateway refuses {self.link.login.user!r}")
+        if answer.status == 403 and what == ROOT:
+            raise Refused(f"{ROOT}: status 403: {TESTING} {answer.text[:80]}".strip(), 403)
         if answer.status >= 300 and answer.status != 307:
             raise Refused(f"{what}: status {answer.status} {answer.text[:80]}".strip(), answer.status)
 

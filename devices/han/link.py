@@ -38,6 +38,8 @@ LARGEST_BODY: Final = 64_000_000
 _PIECE: Final = 65_536
 
 
+_TARGET: Final = re.compile(r"/[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
+"""Path and query; names that a gateway has told may have come into it."""
 _NUMBER: Final = re.compile(r"E[A-Z]{3}\d{10}\b", re.IGNORECASE)
 """Identification of a gateway: E for electricity, maker, ten digits."""
 
@@ -122,8 +124,10 @@ class HanLink:
             HanUnreachable: no connection or no answer in time.
             CertificateChanged: another certificate than the pinned one.
             LoginRefused: the digest was not taken.
-            NotUnderstood: a challenge or answer that makes no sense.
+            NotUnderstood: a challenge or answer that makes no sense, or a target that is none, made of such an answer.
         """
+        if _TARGET.fullmatch(target) is None:
+            raise NotUnderstood("path", f"{target[:80]!r} cannot be asked for")
         sent = _Sent(method, target, dict(form or {}), body, dict(headers or {}))
         knows = authenticate and self.login.password is not None
         first = self._authorization(sent, self._possible()[0]) if knows and self._challenge else None

@@ -26,6 +26,9 @@ Octets = Callable[[str, str, datetime, int, int | None, int | None], bytes]
 WORDS: Final = ("A000000020803800", "A0000000209E3800", "A000000020003800", "A000000020000000", "A000400000000000")
 """Words of good readings, for products that tell the class of the status alone: voltage on all phases, with energy
 drawn, fed in, or none; nothing but the marks; a radio meter (han 5.3, wan-core 7.3)."""
+ENOUGH: Final = 64
+"""Values of a list without status words that are tried while none fits; the rest will not fit either, and each costs
+as many verifications as there are `WORDS`."""
 _UNITS: Final[Mapping[int, tuple[int | None, ...]]] = MappingProxyType(
     {0: (None,), **{uom: tuple(unit for unit, other in UOM.items() if other == uom) for uom in UOM.values()}}
 )
@@ -40,6 +43,7 @@ class CheckedList:
         fit, misfit: values whose signature does and does not.
         unsigned: values without one, or without a certificate to check it with.
         guessed: whether values have no status word, so that those of `WORDS` were tried.
+        not_verified: signed values that were not tried, as none of `ENOUGH` guesses before them fitted.
     """
 
     name: str
@@ -47,6 +51,7 @@ class CheckedList:
     misfit: int
     unsigned: int
     guessed: bool
+    not_verified: int = 0
 
 
 def check_lists(export: GatewayExport, octets: Octets) -> tuple[CheckedList, ...]:
@@ -76,14 +81,17 @@ def _issued(own: bytes, sub: bytes) -> bool:
 def _key(export: GatewayExport) -> ec.EllipticCurvePublicKey | None:
     for one in export.certificates:
         if one.kind is CertType.SIGNATURE:
-            key = x509.load_der_x509_certificate(one.der).public_key()
+            try:
+                key = x509.load_der_x509_certificate(one.der).public_key()
+            except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+                return None  # no key that is known here
             return key if isinstance(key, ec.EllipticCurvePublicKey) else None
     return None
 
 
 def _checked(one: MeterReading, key: ec.EllipticCurvePublicKey | None, octets: Octets) -> CheckedList:
     kind, name = one.type, one.type.logical_name.lower()
-    fit = misfit = unsigned = 0
+    fit = misfit = unsigned = not_verified = 0
     guessed = False
     tried = [(word, unit) for word in WORDS for unit in _UNITS.get(kind.unit, (None,))]
     for reading in (each for block in one.blocks for each in block.readings):
@@ -91,6 +99,9 @@ def _checked(one: MeterReading, key: ec.EllipticCurvePublicKey | None, octets: O
             unsigned += 1
             continue
         word = reading.vendor_status or reading.status
+        if not word and not fit and misfit >= ENOUGH:
+            not_verified += 1
+            continue
         guessed = guessed or not word
         ways = [(word, unit) for unit in _UNITS.get(kind.unit, (None,))] if word else tried
         good = next((way for way in ways if _fits(key, octets, name, reading, way, kind.scaler)), None)
@@ -98,7 +109,7 @@ def _checked(one: MeterReading, key: ec.EllipticCurvePublicKey | None, octets: O
             tried.remove(good)
             tried.insert(0, good)  # what fitted the last value will fit the next one
         fit, misfit = fit + (good is not None), misfit + (good is None)
-    return CheckedList(name, fit, misfit, unsigned, guessed)
+    return CheckedList(name, fit, misfit, unsigned, guessed, not_verified)
 
 
 def _fits(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from devices.han.assumed import NO_SUPPLIER
 from devices.han.content import DeviceInfo, HanCertificate, HanContract, LogEntry, Reading, Value
 from devices.han.errors import Refused
 from devices.han.times import raster
@@ -139,7 +140,7 @@ def content(fetched: Fetched, user: str) -> tuple[GatewayExport, Query]:
         usage_point=contract.metering_point or contract.id,
         kind=_KINDS.get(_medium(fetched), 0),
         customer=(contract.consumer or fetched.device.consumer or user).removesuffix(".sm"),
-        supplier=contract.supplier or "unknown",
+        supplier=contract.supplier or NO_SUPPLIER,
         gateway=gateway,
         certificates=certificates,
         tariff=contract.name or contract.id,

@@ -20,7 +20,9 @@ _FAILED: Final[ContextVar[Callable[[bytes], None]]] = ContextVar("failed")
 """Of the connection whose TLS begins in this task."""
 _AGAIN: Final = (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError)
 """No failures: asyncio calls again."""
-_PIECE: Final = 65_536
+MOST_UNREAD: Final = 131_072
+"""Octets that a client may still send while it takes its alert; with more its connection is reset."""
+_PIECE: Final = 8192
 
 
 class AlertingContext(ssl.SSLContext):
@@ -110,5 +112,7 @@ async def _say(handle: socket.socket, octets: bytes, within_s: float) -> None:
         async with asyncio.timeout(within_s):
             await loop.sock_sendall(handle, octets)
             handle.shutdown(socket.SHUT_WR)
-            while await loop.sock_recv(handle, _PIECE):
-                pass
+            left = MOST_UNREAD
+            while left > 0 and (got := await loop.sock_recv(handle, min(left, _PIECE))):
+                left -= len(got)
+                await asyncio.sleep(0)  # sock_recv gives nobody a turn while octets are there

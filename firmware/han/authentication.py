@@ -19,6 +19,7 @@ from cryptography import x509
 
 from devices.clock import Clock
 from devices.protocols.http_digest import MD5, DigestError, challenge, ha1, matches, parse_authorization
+from firmware.han.reasons import CERTIFICATE_OUTDATED, LOCKED_OUT
 from firmware.han.users import Directory, HanUser
 from firmware.own_clock import OwnClock
 from firmware.profiles.kinds import HanRole
@@ -29,9 +30,6 @@ MOST_COUNTS: Final = 10_000
 """Requests with one nonce."""
 MOST_NAMES: Final = 1000
 """Names whose failures are counted apart; those of the oldest go."""
-CERTIFICATE_OUTDATED: Final = "the certificate is not valid at this time"
-LOCKED_OUT: Final = "locked out"
-"""Reasons told with a refused certificate."""
 Why = Literal["", "none", "malformed", "algorithm", "stale", "replayed", "wrong", "locked"]
 
 

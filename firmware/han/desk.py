@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from firmware.control import LAST_SYNC, Control
 from firmware.han.authentication import Authentication
 from firmware.han.certificate import HanCertificate
+from firmware.han.reasons import WRONG_PASSWORD
 from firmware.han.users import Directory, HanUser
 from firmware.han.view import ConsumerView
 from firmware.logs.access import may_read
@@ -191,7 +192,7 @@ class HanDesk:
         consumer = "" if user is None else user.id
         for name in ("password_login_refused", "consumer_logged_in"):
             if name in self.product.data.events:
-                self.event(name, consumer=consumer, user=login[:64], errors="password", outcome="failure")
+                self.event(name, consumer=consumer, user=login[:64], errors=WRONG_PASSWORD, outcome="failure")
                 return
 
     def _locked(self, user: HanUser | None, login: str, count: int) -> None:

@@ -37,6 +37,11 @@ def language_chosen(request: web.Request) -> Language:
     return _first_of((request.query.get("lang", ""),))
 
 
+def language_asked(request: web.Request) -> Language | None:
+    """What ``?lang=`` in the target of a request asks for, by whatever method; None without it."""
+    return language_chosen(request) if request.query.get("lang", "") in ("de", "en") else None
+
+
 def _first_of(words: Iterable[str]) -> Language:
     for one in words:
         word = one.split(";")[0].strip().lower()[:2]
@@ -58,7 +63,6 @@ def _environment(product: str) -> Environment:
     made.globals["style"] = Markup(STYLE)
     made.globals["countdown"] = Markup(COUNTDOWN)
     made.filters["local"] = shown_local
-    made.filters["german"] = german
     return made
 
 
@@ -95,6 +99,7 @@ def shown_local(at_s: float | None, *, seconds: bool = True) -> str:
     return wall.strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
-def german(number: Any, places: int) -> str:
-    """A number in German notation, ``23.163,627000``."""
-    return f"{number:,.{places}f}".translate(str.maketrans(",.", ".,"))
+def shown_number(number: Any, places: int, language: Language) -> str:
+    """A number in the notation of a language, ``23.163,627000`` or ``23,163.627000``."""
+    shown = f"{number:,.{places}f}"
+    return shown.translate(str.maketrans(",.", ".,")) if language == "de" else shown

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import runpy
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from bench import han_assumptions
 from bench.han_access import HanAccess
 from bench.han_assumptions import FACTS, Use, note_every, note_used
 from bench.han_credentials import make_credential
 from bench.timeline import Timeline
 from devices.clock import Clock, run, wall_now
+from devices.han import assumed
+from devices.han.casa import CasaClient
+from devices.han.content import RawAnswer
 from devices.han.login import Login, Settings
 
 
@@ -49,6 +54,30 @@ def test_no_two_facts_of_a_product_are_called_alike_with_different_values() -> N
         for one in FACTS:
             if one.products in ((), (product,)) and not one.name.startswith("pause"):
                 assert named.setdefault(f"{one.name}{one.products}", one.value) == one.value
+
+
+def test_what_is_told_is_what_the_clients_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each figure stands in one place: with another one there, another one is told."""
+    monkeypatch.setattr(assumed, "CASA_SELFTEST", "/elsewhere")
+    monkeypatch.setattr(assumed, "CONEXA_EDGE", timedelta(seconds=7))
+    monkeypatch.setattr(assumed, "NO_SUPPLIER", "nobody")
+    told = runpy.run_path(str(han_assumptions.__file__))["FACTS"]
+    values = {one.name: one.value for one in told}
+    assert values["path of the self-test"] == "POST /elsewhere"
+    assert values["a capture lies beside its instant of the grid by at most"] == "7 s"
+    assert values["supplier where none is told"] == "nobody"
+
+
+async def test_a_casa_is_told_to_test_itself_at_the_path_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Link:
+        async def request(self, method: str, target: str, **_: Any) -> RawAnswer:
+            asked.append(f"{method} {target}")
+            return RawAnswer(200, {}, b"", {})
+
+    await CasaClient(Link()).selftest()  # type: ignore[arg-type]
+    assert asked == [one.value for one in FACTS if one.uses == ("selftest",)]
 
 
 def test_a_pause_of_the_bench_file_is_told_with_the_default() -> None:

@@ -23,8 +23,9 @@ from bench.timeline import Timeline
 from bench.tools.export_han import Asked, _span, access
 from devices.clock import Clock
 from devices.errors import BenchError, UsageError
+from devices.han.conexa import ConexaClient
 from devices.han.content import HanContract, RawAnswer
-from devices.han.errors import NotUnderstood
+from devices.han.errors import NotUnderstood, Refused
 from devices.han.login import Login, Settings
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
@@ -80,8 +81,15 @@ def test_only_a_bench_with_nothing_but_the_cable_says_where_it_reaches(tmp_path:
     assert more.only_han == ""
 
 
-def answering(monkeypatch: pytest.MonkeyPatch, number: str, status: Callable[[str], int]) -> list[str]:
-    """A gateway whose certificate says `number`; the targets that are asked for."""
+DIGEST = {"www-authenticate": 'Digest realm="SmartMeterGateway", nonce="7"'}
+
+
+def answered(status: int, text: str = "", **headers: str) -> RawAnswer:
+    return RawAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, text.encode(), {})
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, number: str, answer: Callable[[str], RawAnswer | int]) -> list[str]:
+    """A gateway whose certificate says `number`; the targets that are asked for. Status 401 alone: with a digest."""
     asked: list[str] = []
 
     class Client:
@@ -90,7 +98,8 @@ def answering(monkeypatch: pytest.MonkeyPatch, number: str, status: Callable[[st
         async def raw(self, method: str, target: str, *, authenticate: bool = True) -> RawAnswer:
             assert (method, authenticate) == ("GET", False)
             asked.append(target)
-            return RawAnswer(status(target), {}, b"", {})
+            found = answer(target)
+            return found if isinstance(found, RawAnswer) else RawAnswer(found, DIGEST if found == 401 else {}, b"", {})
 
         async def close(self) -> None: ...
 
@@ -102,11 +111,61 @@ async def looked(product: str) -> None:
     await look(Clock(asyncio.get_running_loop()), product, HanOnBench(address="h", user="a", password_env="A"))
 
 
-@pytest.mark.parametrize("status", [200, 307, 401, 403, 503])
-async def test_one_request_is_enough_where_all_is_well(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
-    asked = answering(monkeypatch, "", lambda _: status)
+PPC, CONEXA, CASA = "/cgi-bin/hanservice.cgi", "/smgw/m2m", "/json/systeminformations"
+LOCKED = "<h1>Fehler</h1><p>Anmeldung fehlgeschlagen. Bitte warten Sie 4 Minuten 12 Sekunden.</p>"
+
+
+@pytest.mark.parametrize(
+    ("product", "answer"),
+    [
+        ("ppc", 401),
+        ("conexa", 401),
+        ("casa", 401),
+        ("ppc", answered(200, LOCKED)),
+        ("conexa", answered(307, location="/smgw/m2m/hks2.sm/json")),
+        ("casa", answered(403, retry_after="290")),
+        ("casa", answered(403, "<p>gesperrt, noch 4 Minuten 50 Sekunden</p>")),
+        ("casa", answered(503, "<p>Kein Zugriff. Der Gateway-Administrator ist informiert.</p>")),
+    ],
+)
+async def test_one_request_is_enough_where_all_is_well(
+    monkeypatch: pytest.MonkeyPatch, product: str, answer: RawAnswer | int
+) -> None:
+    asked = answering(monkeypatch, "", lambda _: answer)
+    await looked(product)
+    assert asked == [{"ppc": PPC, "conexa": CONEXA, "casa": CASA}[product]]
+
+
+@pytest.mark.parametrize("product", ["ppc", "conexa", "casa"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answered(200, "<h1>Welcome to nginx</h1>"),
+        answered(302, location="/login"),
+        answered(307, location="/login"),
+        answered(401, www_authenticate='Basic realm="router"'),
+        answered(403, "Forbidden"),
+        answered(500),
+        answered(503, "Service Unavailable"),
+    ],
+)
+async def test_a_server_that_answers_every_path_alike_is_no_gateway(
+    monkeypatch: pytest.MonkeyPatch, product: str, answer: RawAnswer
+) -> None:
+    answering(monkeypatch, "", lambda _: answer)
+    with pytest.raises(WrongPlace, match=f"h:443 does not answer as a {product}: status {answer.status}") as caught:
+        await looked(product)
+    assert caught.value.field == ("han", "address")
+    assert "is it the address of the gateway?" in str(caught.value)
+
+
+async def test_a_conexa_that_tests_itself_closes_its_own_interface_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(monkeypatch, "", lambda target: 403 if target == CONEXA else 404)
     await looked("conexa")
-    assert asked == ["/smgw/m2m"]
+    assert asked == [CONEXA, PPC]
+    answering(monkeypatch, "", lambda _: 403)
+    with pytest.raises(WrongPlace, match="a self-test runs, or was less than 10 minutes ago: try again then"):
+        await looked("conexa")
 
 
 async def test_the_number_in_the_certificate_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +219,23 @@ async def test_a_first_login_that_is_answered_like_another_product_is_no_verdict
         )
         with pytest.raises(kind, match="neither a session"):
             await han.client()
+
+
+async def test_a_conexa_that_tests_itself_at_the_first_login_is_not_told_as_another_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Link:
+        async def request(self, *_: str, **__: Any) -> RawAnswer:
+            return answered(403)
+
+        async def close(self) -> None: ...
+
+    monkeypatch.setattr("devices.han.open.open_client", lambda *_, **__: ConexaClient(Link()))  # type: ignore[arg-type]
+    clock = Clock(asyncio.get_running_loop())
+    han = HanAccess(clock, Timeline(clock), "conexa", lambda: Settings("testing"), {"a": Login("a", "b")}, real=True)
+    with pytest.raises(Refused, match="403: a self-test runs, or was less than 10 minutes ago") as caught:
+        await han.client()
+    assert "is the type right" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,27 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import web
 
 from bench.cli import main
 from bench.scenario.loader import load
-from bench.steps.han_sequences import compared, missing
+from bench.steps.han_sequences import SequenceValuesStep, Stored, _key, compared, missing
+from devices.clock import Clock
 from devices.errors import UsageError
-from devices.han.sequences.programs import PROGRAMS
-from devices.han.sequences.visit import Told
+from devices.han.errors import NotUnderstood
+from devices.han.link import HanLink
+from devices.han.login import Login, Settings
+from devices.han.sequences import conexa, ppc_lists
+from devices.han.sequences.programs import PROGRAMS, Program, replay
+from devices.han.sequences.visit import Findings, Told, Visit
 from firmware.han.server import HanServer
+
+if TYPE_CHECKING:
+    from bench.rig import Rig
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
 BODY, STATUS = "body", "status"
@@ -73,11 +83,12 @@ def change(monkeypatch: pytest.MonkeyPatch, where: str, old: str, new: str) -> l
     return changed
 
 
+VERSION = r'"version": ?"1\.[23]\.0"'
 MUTANTS = [
-    ("ha-ppc-smgw", BODY, "div_fwversion", "div_version", "div_fwversion"),
-    ("ha-ppc-smgw", BODY, "meterform_select_meter", "meter_select", "meterform_select_meter"),
-    ("ha-ppc-smgw", BODY, "table_metervalues_col_wert", "table_metervalues_col_value", "col_wert"),
-    ("ha-ppc-smgw", BODY, "name='tkn' value='....", "name='tkn' value='0000", ""),
+    ("ha-ppc-smgw", BODY, "div_fwversion", "div_version", "div_fwversion: no element"),
+    ("ha-ppc-smgw", BODY, "meterform_select_meter", "meter_select", "meterform_select_meter: no element"),
+    ("ha-ppc-smgw", BODY, "table_metervalues_col_wert", "table_metervalues_col_value", "col_wert: no element"),
+    ("ha-ppc-smgw", BODY, "name='tkn' value='....", "name='tkn' value='0000", "meterform_select_meter: no element"),
     ("ha-ppc-smgw", "Set-Cookie", "session=", "sid=", "cookies sid"),
     ("ha-ppc-smgw", BODY, r">100\.48", ">100.49", "was read"),
     ("ha-ppc-smgw", BODY, ">kWh<", ">MWh<", "MWh was read"),
@@ -85,31 +96,43 @@ MUTANTS = [
     ("ha-ppc-smgw-library", BODY, "</td></tr>", "</td><td></td></tr>", "exactly three cells"),
     ("py-ppc-smgw-exports", BODY, "e_meter_sensor_setup-1", "e_meter_sensor_setup-2", "ems:values"),
     ("node-red-contrib-smgw", STATUS, "401", "403", "status 403"),
-    ("node-red-contrib-smgw", "WWW-Authenticate", 'qop="auth"', 'qop="auth-int"', "qop"),
+    ("node-red-contrib-smgw", "WWW-Authenticate", 'qop="auth"', 'qop="auth-int"', "qop is 'auth-int', not 'auth'"),
+    ("node-red-contrib-smgw", "Set-Cookie", "^session=[^;]*", "session", "its first entry is not the session"),
     ("node-red-contrib-smgw", BODY, "<table ", "<p></p><table><tbody></tbody></table><table ", "table:nth-of-type(2)"),
-    ("smgw-cms-data-extractor", BODY, "</ns1:object>", "</nsA:object>", "</ns1:object>"),
-    ("smgw-cms-data-extractor", "Content-Disposition", "sm_data", "data", "Content-Disposition"),
-    ("ha-lutarym-ppc-smgw", BODY, "Ausleseintervall", "Intervall", "Ausleseintervall"),
-    ("ha-lutarym-ppc-smgw", BODY, "table_metervalues_line", "table_metervalues_row", "table_metervalues_line"),
-    ("openhab", "Set-Cookie", ";secure", "; Secure", "set-cookie"),
-    ("openhab", BODY, "name='mid'", "name='meter'", "select"),
-    ("trudi-ppc", BODY, "smgw-services", "smgw-service", "smgw-services"),
-    ("ha-theben", BODY, '"firmware-info"', '"firmwareinfo"', "firmware-info"),
-    ("ha-theben", BODY, '"readings": ?\\[', '"values":[', "readings"),
+    ("smgw-cms-data-extractor", BODY, "</ns1:object>", "</nsA:object>", "no octets <?xml ... </ns1:object>"),
+    ("smgw-cms-data-extractor", "Content-Disposition", "sm_data", "data", "does not name 1sag0021061001.sm_data"),
+    ("ha-lutarym-ppc-smgw", BODY, "Ausleseintervall", "Intervall", "label Ausleseintervall: no row"),
+    ("ha-lutarym-ppc-smgw", BODY, "table_metervalues_line", "table_metervalues_row", "not every row has such an id"),
+    ("openhab", "Set-Cookie", ";secure", "; Secure", "set-cookie: another form"),
+    ("openhab", BODY, "name='mid'", "name='meter'", "select[name=mid]: not there"),
+    ("trudi-ppc", BODY, "smgw-services", "smgw-service", "smgw-services: version none"),
+    ("ha-theben", BODY, '"firmware-info"', '"firmwareinfo"', "smgw-info.firmware-info: it is missing"),
+    ("ha-theben", BODY, '"readings": ?\\[', '"values":[', "channel.readings: it is missing"),
     ("ha-theben", BODY, '"value": ?"1004', '"value":"1005', "was read"),
     ("ha-theben", BODY, '"value": ?"([0-9]+)"', r'"value":\1', "is no text"),
-    ("ha-smgw", BODY, "0100020800ff", "0100020800ff.1sag0021061001.sm", "2.8.0"),
-    ("ha-smgw", "Content-Type", "application/json", "text/html", "content type"),
+    (
+        "ha-smgw",
+        BODY,
+        "0100020800ff",
+        "0100020800ff.1sag0021061001.sm",
+        "register 1-0:2.8.0*255 of meter 1sag0021061001 was left out",
+    ),
+    ("ha-smgw", "Content-Type", "application/json", "text/html", "content type 'text/html'"),
     ("smgw-theben-conexa", STATUS, "307", "302", "status 302"),
     ("smgw-theben-conexa", "Location", "/json", "/form", "status 404"),
-    ("aiohttp-client", BODY, '"databases"', '"database"', "databases"),
-    ("trudi-conexa", BODY, '"taf-profile"', '"profile"', "taf-profile"),
-    ("ha-emh", BODY, '"logical_name"', '"name"', "logical_name"),
-    ("ha-emh", BODY, '"unit": ?30', '"unit":"30"', "unit"),
+    ("aiohttp-client", BODY, '"databases"', '"database"', "usage-point-info.databases: it is missing"),
+    ("old-uri-client", "Location", "^/", "@", "'@smgw/m2m"),
+    ("trudi-conexa", BODY, '"taf-profile"', '"profile"', "usage-point-info.taf-profile: it is missing"),
+    ("trudi-conexa", BODY, VERSION, '"version":"1.2.x"', "'1.2.x' is no version like 1.2.0"),
+    ("trudi-conexa", BODY, VERSION, '"version":"1.1.9"', "'1.1.9' is older than 1.2.0"),
+    ("ha-emh", BODY, '"logical_name"', '"name"', "values.logical_name: it is missing"),
+    ("ha-emh", BODY, r'\["1sag', r'["\\r\\n1sag', "cannot be asked for"),
+    ("ha-emh", BODY, r'\["1sag', r'["1 sag', "cannot be asked for"),
+    ("ha-emh", BODY, '"unit": ?30', '"unit":"30"', "values.unit: '30' is no number"),
     ("ha-emh", BODY, '"value": ?"1004', '"value":"1005', "was read"),
-    ("emh-casa-go", BODY, '"sensor_domains"', '"domains"', "sensor_domains"),
+    ("emh-casa-go", BODY, '"sensor_domains"', '"domains"', "contract.sensor_domains: it is missing"),
     ("emh-casa-go", BODY, "TAF-1", "TAF1", "no contract of TAF-1"),
-    ("trudi-casa", BODY, '"timestamp_act"', '"timestamp"', "timestamp_act"),
+    ("trudi-casa", BODY, '"timestamp_act"', '"timestamp"', "month.timestamp_act: it is missing"),
 ]
 
 
@@ -124,6 +147,36 @@ def test_whatever_a_program_depends_on_fails_when_it_is_changed(
     assert changed, "the mutation meets nothing"
     assert found["verdict"] == "fail", found["reason"]
     assert told in found["reason"]
+
+
+def test_a_version_is_no_text_that_is_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = change(monkeypatch, BODY, VERSION, '"version":"1.10.0"')
+    found = verdict_of("trudi-conexa", tmp_path / "run")
+    assert changed
+    assert found["verdict"] == "pass", found["reason"]
+
+
+def test_more_pages_than_the_bench_fetches_are_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppc_lists, "PAGES", 0)
+    found = verdict_of("trudi-ppc", tmp_path / "run")
+    assert found["verdict"] == "inconc", found["reason"]
+    assert "showTarification has more than 0 pages" in found["reason"]
+
+
+@pytest.mark.parametrize("error", [ArithmeticError, AttributeError, LookupError, TypeError, ValueError])
+async def test_what_a_program_stumbles_over_is_the_answer(error: type[Exception]) -> None:
+    async def run(visit: Visit) -> Findings:
+        raise error("of an odd answer")
+
+    with pytest.raises(NotUnderstood, match="of an odd answer"):
+        await replay(Program("casa", run, "all", "a trial"), cast(Visit, None))
+
+
+@pytest.mark.parametrize("target", ["", "@host/", "x", "/a b", "/a\r\nb", "/a\x7f", "/a\u2028b", "/a\udc80"])
+async def test_a_target_that_an_answer_has_spoilt_is_never_sent(clock: Clock, target: str) -> None:
+    async with HanLink(clock, Settings("127.0.0.1", 9), Login("anna", "geheim.")) as link:
+        with pytest.raises(NotUnderstood, match="cannot be asked for"):
+            await link.request("GET", target)
 
 
 AT = datetime(2026, 1, 5, 1, 0, 1, tzinfo=UTC)
@@ -173,7 +226,7 @@ id: T-1
 title: A trial
 gateways: [{gateways}]
 needs: [han]
-given: {{han: {{site: own}}}}
+given: {{han: {han}}}
 steps:
 {steps}
 """
@@ -186,14 +239,93 @@ steps:
         ("ppc, casa", ["han_sequence: ha-emh"], "ha-emh reads a casa, not a ppc"),
         ("casa", ["sequence_values: ha-emh"], "'ha-emh' has read nothing before"),
         ("conexa", ["han_sequence: aiohttp-client", "sequence_values: aiohttp-client"], "reads no register"),
+        ("casa", ["han_sequence: {program: ha-emh, as: otto}"], "there is no user 'otto'"),
+        ("casa", ["han_sequence: ha-emh", "sequence_values: {of: ha-emh, as: otto}"], "there is no user 'otto'"),
     ],
 )
 def test_mistakes_are_told_beforehand(tmp_path: Path, gateways: str, steps: list[str], told: str) -> None:
     file = tmp_path / "trial.yaml"
-    file.write_text(SCENARIO.format(gateways=gateways, steps="\n".join(f"  - {one}" for one in steps)))
+    file.write_text(
+        SCENARIO.format(gateways=gateways, han="{site: own}", steps="\n".join(f"  - {one}" for one in steps))
+    )
     with pytest.raises(UsageError) as found:
         load([file])
     assert told in str(found.value)
+
+
+TWO = "{users: {anna: {}, otto: {}}}"
+
+
+@pytest.mark.parametrize(
+    ("run_as", "asked_as", "nobody"),
+    [
+        (None, None, None),
+        (None, "anna", None),
+        ("anna", None, None),
+        ("otto", "otto", None),
+        ("otto", None, "anna"),
+        (None, "otto", "otto"),
+    ],
+)
+def test_values_are_those_of_the_user_who_is_named(
+    tmp_path: Path, run_as: str | None, asked_as: str | None, nobody: str | None
+) -> None:
+    """The first user is meant where nobody is named."""
+    first, second = (f", as: {name}" if name else "" for name in (run_as, asked_as))
+    steps = f"  - han_sequence: {{program: ha-emh{first}}}\n  - sequence_values: {{of: ha-emh{second}}}"
+    file = tmp_path / "trial.yaml"
+    file.write_text(SCENARIO.format(gateways="casa", han=TWO, steps=steps))
+    if nobody is None:
+        load([file])
+        return
+    with pytest.raises(UsageError, match=f"'ha-emh' has read nothing for '{nobody}' before"):
+        load([file])
+
+
+async def test_two_users_findings_are_kept_apart() -> None:
+    """Each is compared with his own: a value of another one's meter is not taken for it."""
+    own = {name: Findings((Told(name, IMPORT, Decimal(1), "Wh", AT),)) for name in ("anna", "otto")}
+    seen: list[str] = []
+
+    class Step(SequenceValuesStep):
+        async def _stored(self, rig: Rig, found: Findings) -> Stored:
+            seen.append(found.told[0].meter)
+            raise NotUnderstood("trial", "enough was seen")
+
+    async def client(user: str | None) -> Any:
+        return SimpleNamespace(meters=meters)
+
+    async def meters() -> tuple[str, ...]:
+        return ()
+
+    han = SimpleNamespace(first="anna", client=client, forget=lambda _: None)
+    remembered = {_key("ha-emh", name): found for name, found in own.items()}
+    rig = cast("Rig", SimpleNamespace(han=han, remembered=remembered))
+    for user in (None, "otto", "anna"):
+        await Step.model_validate({"of": "ha-emh", "as": user}).run(rig)
+    assert seen == ["anna", "otto", "anna"]
+    with pytest.raises(UsageError, match="has read nothing for 'emil' before"):
+        await Step.model_validate({"of": "ha-emh", "as": "emil"}).run(rig)
+
+
+async def test_only_the_users_own_contracts_say_what_he_should_see() -> None:
+    contracts = {
+        name: SimpleNamespace(consumer=name, terms=[(name, obis, 1)])
+        for name, obis in (("anna", IMPORT), ("otto", EXPORT))
+    }
+    rig = SimpleNamespace(
+        bench=SimpleNamespace(gateway=SimpleNamespace(emulated=True)),
+        scenario=SimpleNamespace(given=SimpleNamespace(contracts=contracts)),
+        han=SimpleNamespace(first="anna"),
+        meter_id=str.upper,
+    )
+    for user, register in ((None, ("anna", IMPORT)), ("otto", ("otto", EXPORT))):
+        step = SequenceValuesStep.model_validate({"of": "ha-theben", "as": user})
+        assert await step._registers(cast("Rig", rig)) == {register}
+
+
+def test_a_users_name_is_quoted_in_his_address() -> None:
+    assert conexa.full_path("hks 2/ü") == "/smgw/m2m/hks%202%2F%C3%BC.sm/json"
 
 
 def test_every_program_has_a_scenario() -> None:

@@ -22,9 +22,12 @@ from bench.applicability import not_applicable
 from bench.cli import main
 from bench.config import load_bench
 from bench.scenario.loader import load
+from bench.tools import export_han
 from bench.tools.export_han import Asked, export
+from bench.tools.han_signatures import checked
 from devices.clock import Clock
 from devices.errors import UsageError
+from devices.han.casa import CasaClient
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
 
@@ -102,6 +105,17 @@ def test_what_is_wrong_in_it_is_told(tmp_path: Path, more: dict[str, Any], told:
         load_bench(str(bench_file(tmp_path, 443, **more)))
 
 
+def test_a_certificate_needs_no_name_of_its_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pem = make_certificate(tmp_path, "berta")
+    way = ["export", "trudi", "--han", "127.0.0.1:9", "--type", "casa", "--out", str(tmp_path / "x.xml")]
+    assert main([*way, "--certificate", str(pem)]) == 3
+    assert "127.0.0.1:9" in capsys.readouterr().err, "it got as far as the gateway"
+    assert main(way) == 2
+    assert "--certificate" in capsys.readouterr().err
+    assert main([*way, "--password-file", str(pem)]) == 2
+    assert "--user" in capsys.readouterr().err
+
+
 def test_scenarios_that_do_more_than_read_are_not_applicable(tmp_path: Path) -> None:
     bench, _ = load_bench(str(bench_file(tmp_path, 443)))
     cases = [case for case in load([HOME]) if case.gateway == "casa"]
@@ -135,6 +149,19 @@ def test_reading_scenarios_run_and_the_report_names_the_device(
     assert all(not path.startswith(("/logout", "/selftest")) for path in stand_in.asked)
 
 
+def test_how_long_the_run_takes_is_told_first_and_each_pause_while_it_lasts(
+    tmp_path: Path, server: tuple[StandIn, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "run", bench_file(tmp_path, server[1], every="1 s")
+    scenarios = [str(HOME / name) for name in ("before_decommissioning.yaml", "trudi_export.yaml")]
+    assert main(["run", *scenarios, "--bench", str(file), "--out", str(out), "--plain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 cases, up to 2 logins, 1 s apart: about 1 min"
+    assert lines[1].startswith("[1/2] ") and lines[3].startswith("[2/2] ")
+    assert lines[2].startswith("waiting until ") and lines[2].endswith(": logins are 1 s apart (han.every)")
+    assert list(json.loads((out / "logins.json").read_text())) == [f"127.0.0.1:{server[1]}"]
+
+
 def test_at_a_wrong_fingerprint_nothing_is_sent_and_nothing_judged(
     tmp_path: Path, server: tuple[StandIn, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,11 +184,37 @@ async def test_the_export_command_writes_what_was_read(tmp_path: Path, server: t
     thread: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(
         None, lambda: asyncio.run(_exported(Asked("casa", han)))
     )
-    octets, told = await thread
+    made = await thread
+    octets, told = made.octets, made.told
     assert clock.seconds() == 0.0
     assert (told["values"], told["lists"], told["gateway"]) == (3, 1, "emh0009264154")
     assert b"0100010800ff.1emh0012345678.sm" in octets
     assert NOW[:10].encode() in octets
+
+
+def test_signatures_are_verified_when_the_file_is_safe_and_the_gateway_is_left(
+    tmp_path: Path, server: tuple[StandIn, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in, port = server
+    bench_file(tmp_path, port)
+    out, seen, closed = tmp_path / "x.xml", [], []
+    close = CasaClient.close
+
+    async def closing(client: CasaClient) -> None:
+        await close(client)
+        closed.append(len(stand_in.asked))
+
+    def verify(content: Any) -> Any:
+        seen.append((out.stat().st_size > 0, list(closed)))
+        return checked(content)
+
+    monkeypatch.setattr(CasaClient, "close", closing)
+    monkeypatch.setattr(export_han, "checked", verify)
+    words = ["export", "trudi", "--han", f"127.0.0.1:{port}", "--type", "casa", "--user", "hks2", "--json"]
+    words += ["--password-file", str(tmp_path / "password")]
+    assert main([*words, "--out", str(out)]) == 0
+    assert seen == [(True, [len(stand_in.asked)])]
+    assert json.loads(capsys.readouterr().out)["signatures"][0]["not_verified"] == 0
 
 
 async def _exported(asked: Asked) -> Any:

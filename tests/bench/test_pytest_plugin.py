@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from bench.pytest_plugin import sample
 
+HOME = Path(__file__).parents[2] / "scenarios" / "home"
 GOOD = """
 id: {ident}
 title: The gateway is dark without mains
@@ -111,6 +113,22 @@ def test_a_wrong_option_is_one_message(pytester: pytest.Pytester, options: tuple
     told = result.stderr.str()
     assert told.count(options[1]) == 1
     assert "Traceback" not in told
+
+
+def test_a_gateway_that_is_not_there_ends_the_session_before_the_first_case(pytester: pytest.Pytester) -> None:
+    """Nobody listens at port 1."""
+    (pytester.path / "password").write_text("geheim.\n", encoding="utf-8")
+    han = {"address": "127.0.0.1:1", "user": "hks2", "password_file": str(pytester.path / "password")}
+    bench = {"name": "cellar", "gateway": {"type": "casa", "han": han}}
+    (pytester.path / "cellar.yaml").write_text(json.dumps(bench), encoding="utf-8")
+    words = (str(HOME / "before_decommissioning.yaml"), str(HOME / "trudi_export.yaml"), "--bench", "cellar.yaml")
+    result = run(pytester, *words, "--bench-out", "out")
+    assert result.ret == 3
+    result.assert_outcomes()
+    result.stdout.fnmatch_lines(["*bench trouble: *cellar.yaml:1:*'address': 127.0.0.1:1 cannot be reached*"])
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert json.loads((pytester.path / "out" / "run.json").read_text("utf-8"))["cases"] == []
+    assert run(pytester, *words, "--collect-only").ret == 0
 
 
 def test_a_sample_has_every_device_and_values_from_all_over() -> None:

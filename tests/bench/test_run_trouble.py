@@ -94,6 +94,7 @@ def test_a_signal_ends_a_run_in_good_order(
     (noted,) = read_run_folder(out).interruptions
     assert noted.kind == "interrupted"
     assert noted.text.startswith(name)
+    assert "it was killed" not in (out / "report.html").read_text("utf-8")
 
 
 def test_two_interrupts_at_once_still_leave_a_report(tmp_path: Path, scenario: Path) -> None:

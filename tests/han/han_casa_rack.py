@@ -138,6 +138,11 @@ class Casa:
         jar = CookieJar(unsafe=True)
         return ClientSession(self.base, connector=TCPConnector(ssl=context), middlewares=middlewares, cookie_jar=jar)
 
+    def store(self, meter: str, at: datetime) -> None:
+        """Put a signed reading into its memory, as if the meter had sent one."""
+        memory = self.rack.memory
+        memory.commit(reading_statements(SecurityModule(memory), (_reading(meter, at),)))
+
     async def events(self, book: str = "consumer", owner: str = "alice") -> list[tuple[int | None, int | None]]:
         """Number and sub number of all log entries."""
         more = {"consumer": owner} if book == "consumer" else {}
@@ -146,14 +151,16 @@ class Casa:
 
 
 @asynccontextmanager
-async def casa(clock: Clock, **options: Any) -> AsyncIterator[Casa]:
-    """A running gateway, ten minutes after the last stored value."""
+async def casa(clock: Clock, *, added: tuple[dict[str, Any], ...] = (), **options: Any) -> AsyncIterator[Casa]:
+    """A running gateway, ten minutes after the last stored value; `added` are profiles besides the usual ones."""
     if not _PREPARED:
         await _prepare(asyncio.get_running_loop())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "memory"
         path.write_bytes(_PREPARED[0])
-        rack = _rack(clock, START, NonVolatileMemory(path, durable=False), options)
+        memory = NonVolatileMemory(path, durable=False)
+        memory.commit(profile_statements(added, 1 + len(PROFILES)))
+        rack = _rack(clock, START, memory, options)
         try:
             rack.gateway.power_on()
             await rack.ready()

@@ -102,10 +102,10 @@ def certified_of(user: str, role: str, who: Person) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def profile_statements(plain_ones: Iterable[dict[str, Any]]) -> list[Statement]:
+def profile_statements(plain_ones: Iterable[dict[str, Any]], first: int = 1) -> list[Statement]:
     """What stores profiles, as if the administrator had installed them."""
     found: list[Statement] = []
-    for number, plain in enumerate(plain_ones, 1):
+    for number, plain in enumerate(plain_ones, first):
         profile = profile_of(plain)
         found.append(Entry(number, profile, was_active=False).statement)
         if isinstance(profile, TariffProfile):

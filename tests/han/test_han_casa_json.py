@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import md5
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
@@ -16,14 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from han_casa_rack import DEVICE, END, GAP, HUID, MAIN, PASSWORDS, Casa, casa, counted, json_of
+from han_casa_rack import DEVICE, END, GAP, HUID, MAIN, PASSWORDS, Casa, casa, counted, json_of, tariff
 from yarl import URL
 
 from devices.clock import Clock
 from devices.han.link import HanLink
-from devices.han.login import Login, Settings
+from devices.han.login import Exchange, Login, Settings
 from devices.han.sequences import casa as sequences
 from devices.han.sequences.visit import NIST, Findings, Told, Visit
+from firmware.han.casa.contracts import active_tariff
 
 METERS = ["1emh0012345678", "1emh0012345679"]
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d")
@@ -141,8 +143,34 @@ async def test_trudi_fetches_a_whole_contract(gateway: Casa) -> None:
     }
     assert [one["timestamp_nom"][:10] for one in daily][:2] == ["2025-12-21", "2025-12-22"]
     assert all(set(one) == {"recordnumber", "level", "text", "outcome", "timestamp", "repetition"} for one in log)
-    assert {one["outcome"] for one in log} == {"SUCCESS"}
+    assert {one["outcome"] for one in log} == {"SUCCESS"}, [one for one in log if one["outcome"] != "SUCCESS"]
     assert any("alice" in one["text"] for one in log)
+
+
+async def test_trudi_asks_in_the_order_of_the_sheet(gateway: Casa) -> None:
+    """Han 4.2: derived/{id} (+ billingperiods), signedprofile, months, billing period or daily, conlogbook; months of a
+    meter once."""
+    exchanges: list[Exchange] = []
+    address, clock = gateway.rack.gateway.han_address, gateway.rack.clock
+    assert address is not None
+    login = Login("alice", PASSWORDS["alice"])
+    async with HanLink(clock, Settings(*address, curves=NIST), login, on_exchange=exchanges.append) as link:
+        found = await sequences.transparency(Visit(link, clock.now(), rng=random.Random(1)), months=2)
+    derived, origin = "/json/metering/derived", "/json/metering/origin"
+    wanted = ["/json/systeminformations", "/download/certificate.pem", derived]
+    contracts = found.more["contracts"]
+    assert {one["taf_type"] for one in contracts.values()} == {"TAF-1", "TAF-2", "TAF-6", "TAF-7"}
+    for name, one in contracts.items():
+        wanted += [f"{derived}/{name}"]
+        wanted += [f"{derived}/{name}/billingperiods"] * (one["taf_type"] in ("TAF-1", "TAF-2"))
+    for name, one in contracts.items():
+        wanted += [f"{derived}/{name}/signedprofile"]
+        months = [f"{origin}/{meter}/{back}/extended" for meter in one["sensor_domains"] for back in range(2)]
+        wanted += [path for path in months if path not in wanted]
+        wanted += [f"{derived}/{name}/daily"] * (one["taf_type"] == "TAF-6")
+        wanted += [f"{derived}/{name}/billingperiods/0/extended"] * (one["taf_type"] in ("TAF-1", "TAF-2"))
+    wanted += ["/json/conlogbook/0"]
+    assert [one.target for one in exchanges if one.status != 401] == wanted
 
 
 async def test_the_gap_is_no_value(gateway: Casa) -> None:
@@ -239,6 +267,27 @@ async def test_the_current_registers_of_a_contract_are_those_it_evaluates(gatewa
     assert len(both["values"]) == 2
 
 
+async def test_a_contract_has_neither_values_nor_a_stage_before_its_begin(clock: Clock) -> None:
+    """Its meter is alice's and has values; the same contract has them once it has begun."""
+    begin = END + timedelta(hours=1)
+    path = "/json/metering/derived/later"
+    async with casa(clock, added=(tariff(7, id="later", begin=f"{begin:%Y-%m-%dT%H:%M:%SZ}"),)) as gateway:
+        assert datetime.fromisoformat((await get(gateway, path))["validity_start"]) == begin
+        nothing: dict[str, Any] = {"capture_time": None, "status": None, "timestamp": None, "values": []}
+        assert await get(gateway, f"{path}/current/extended") == nothing
+        assert len((await get(gateway, f"/json/metering/origin/{METERS[0]}/extended"))["values"]) == 2
+        gateway.store(MAIN, begin)
+        await gateway.rack.clock.sleep(3700)
+        values = (await get(gateway, f"{path}/current/extended"))["values"]
+        assert [one["value"] for one in values] == [str(counted(begin, MAIN))]
+
+
+def test_a_single_stage_holds_from_the_begin_of_its_contract() -> None:
+    evaluation = SimpleNamespace(begin_s=1000, calendar=None, stages=(1,))
+    one = cast(Any, SimpleNamespace(profile=SimpleNamespace(evaluation=evaluation), state="running"))
+    assert [active_tariff(one, now_s) for now_s in (0, 999, 1000, 2000)] == [0, 0, 1, 1]
+
+
 NOT_THERE = (
     "/json",
     "/json/",
@@ -304,6 +353,7 @@ async def test_a_profile_is_signed_ten_minutes_after_its_begin(clock: Clock) -> 
     async with casa(clock, han_casa_profile_ready_s=ready_s) as gateway, gateway.client("alice") as client:
         async with client.get(path) as answer:
             assert (answer.status, await answer.read()) == (204, b"")
+            assert not {"Content-Type", "Content-Length", "Transfer-Encoding"} & set(answer.headers), answer.headers
         await clock.sleep(3600)
         async with client.get(path) as answer:
             assert "signedprofile" in await json_of(answer)

@@ -106,6 +106,33 @@ async def test_the_portal_speaks_english_too(gateway: Casa) -> None:
             assert "Aktuelle Zählerstände" in words(await page(answer))
 
 
+async def test_english_pages_have_english_numbers_and_files_the_same_as_ever(gateway: Casa) -> None:
+    """Han 4.1 has the German notation of the pages that the handbook shows."""
+    async with gateway.client() as client:
+        await log_in(client)
+        files = []
+        for language, shown in (("de", ("26.296,807800", "0,471100")), ("en", ("26,296.807800", "0.471100"))):
+            async with client.get(f"/start?lang={language}") as answer:
+                tree = await page(answer)
+            assert [words(one) for one in tree.xpath("//table[1]//td[@class='number']")][:2] == [
+                f"{one} kWh" for one in shown
+            ]
+            async with client.get("/values/taf7-alice") as answer:
+                link = (await page(answer)).xpath("//main//li/a/@href")[0]
+            async with client.get(link) as answer:
+                cells = (await page(answer)).xpath("//tbody/tr[1]/td[@class='number']/text()")
+            assert tuple(cells) == shown
+            async with client.get("/values/taf1-alice") as answer:
+                derived = (await page(answer)).xpath("//main//li/a/@href")[1]
+            async with client.get(derived) as answer:
+                cells = (await page(answer)).xpath("//h2[contains(., 'taf1-alice')]/following::td[@class='number'][1]")
+            assert re.fullmatch(r"\d\d\.\d{3},\d{6}" if language == "de" else r"\d\d,\d{3}\.\d{6}", words(cells[0]))
+            async with client.get(f"{link}/csv") as answer:
+                text = (await answer.read()).decode("utf-8-sig")
+            files.append([row[2:4] for row in csv.reader(io.StringIO(text), delimiter=";")][2:])
+        assert files[0] == files[1] and files[0][0] == ["26.296,807800", "0,471100"]
+
+
 async def test_a_wrong_password_is_refused_and_logged(gateway: Casa) -> None:
     async with gateway.client() as client:
         async with client.post("/login", data={"user": "alice", "password": "guess"}) as answer:

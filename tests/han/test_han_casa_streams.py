@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -66,3 +68,26 @@ async def test_a_page_of_another_host_logs_nobody_in(gateway: Casa, tmp_path: Pa
                     assert got.status == 403 and "Set-Cookie" not in got.headers
         async with client.post("/login/certificate", headers={"Origin": gateway.base}, allow_redirects=False) as got:
             assert got.status == 303
+
+
+async def test_head_of_a_long_file_has_no_body_and_the_connection_goes_on(gateway: Casa) -> None:
+    """RFC 9110, 9.3.2; what follows the head of the answer is the next answer."""
+    async with gateway.client() as client:
+        await (await client.post("/login", data={"user": "alice", "password": PASSWORDS["alice"]})).read()
+        text = await (await client.get("/values/taf7-alice")).text()
+        cookies = "; ".join(f"{one.key}={one.value}" for one in client.cookie_jar)
+    link = text.split('<li><a href="/values/')[2].split('"')[0]
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = gateway.base.rpartition(":")[2]
+    for kind, content in (("json", b"application/json"), ("csv", b"text/csv")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port), ssl=context)
+        fields = f"HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookies}\r\n"
+        writer.write(f"HEAD /values/{link}/{kind} {fields}\r\n".encode())
+        writer.write(f"GET /nowhere {fields}Connection: close\r\n\r\n".encode())
+        octets = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        first, second = octets.split(b"\r\n\r\n")[:2]
+        assert first.startswith(b"HTTP/1.1 200 ") and content in first
+        assert b"Transfer-Encoding" not in first and b"Connection: close" not in first
+        assert second.startswith(b"HTTP/1.1 404 "), second[:200]

@@ -8,7 +8,7 @@ import json
 import random
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,6 @@ from han_conexa_rig import (
     USER,
     Bench,
     bench,
-    stored_memory,
     value_at,
 )
 
@@ -37,17 +36,6 @@ from devices.han.sequences.visit import NIST, Findings, Told, Visit
 from firmware.storage.memory import NonVolatileMemory
 
 FULL = f"/smgw/m2m/{USER}.sm/json"
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 async def replayed(
@@ -70,9 +58,9 @@ def newest(obis: str) -> Told:
 
 
 @pytest.mark.parametrize("challenge", ["MD5", "announced"])
-async def test_home_assistant_reads_every_register(memory: NonVolatileMemory, challenge: str) -> None:
+async def test_home_assistant_reads_every_register(stored_conexa: NonVolatileMemory, challenge: str) -> None:
     """smgw-info, user-info, readings with "last-reading": "true"; always answers MD5; one value for each channel."""
-    async with bench(memory, han_conexa_challenge=challenge) as conexa:
+    async with bench(stored_conexa, han_conexa_challenge=challenge) as conexa:
         found, visit = await replayed(conexa, sequences.home_assistant, md5=True)
     assert found.more == {"firmware": "3.0"}
     assert found.told == (newest(IMPORT), newest(EXPORT))
@@ -139,9 +127,9 @@ async def test_the_digest_client_of_aiohttp_follows_the_redirect(conexa: Bench) 
 @pytest.mark.parametrize("path", ["/smgw/m2m", FULL])
 @pytest.mark.parametrize("challenge", ["MD5", "SHA-256"])
 async def test_curl_with_digest_and_redirect_works_as_a_person_would_try_it(
-    memory: NonVolatileMemory, path: str, challenge: str
+    stored_conexa: NonVolatileMemory, path: str, challenge: str
 ) -> None:
-    async with bench(memory, han_conexa_challenge=challenge) as conexa:
+    async with bench(stored_conexa, han_conexa_challenge=challenge) as conexa:
         words = ["curl", "-sk", "--digest", "-L", "--noproxy", "*", "-u", f"{USER}:{PASSWORD}", "-H"]
         words += ["Content-Type: application/json", "-d", '{"method":"smgw-info"}', conexa.url + path]
         done = await asyncio.to_thread(subprocess.run, [*words, "-m", "20"], capture_output=True, check=True)

@@ -6,7 +6,6 @@ import asyncio
 import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,22 +22,10 @@ from han_conexa_rig import (
     Bench,
     Digest,
     bench,
-    stored_memory,
 )
 from lxml import etree
 
 from firmware.storage.memory import NonVolatileMemory
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 async def test_smgw_info_has_every_field(conexa: Bench) -> None:
@@ -133,9 +120,9 @@ async def test_openssl_verifies_the_signed_profile(conexa: Bench, tmp_path: Path
     assert again["taf-profile"] == info["taf-profile"]
 
 
-async def test_the_signed_profile_takes_its_time(memory: NonVolatileMemory) -> None:
+async def test_the_signed_profile_takes_its_time(stored_conexa: NonVolatileMemory) -> None:
     since_begin = (NOW - BEGIN).total_seconds()
-    async with bench(memory, han_conexa_profile_ready_s=since_begin + 300) as conexa:
+    async with bench(stored_conexa, han_conexa_profile_ready_s=since_begin + 300) as conexa:
         for left, there in ((True, False), (False, True)):
             info = (await conexa.call("usage-point-info", **{"usage-point-id": TAF7})).json["usage-point-info"]
             assert bool(info["taf-profile"]) is there

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from han_conexa_calls import ROOT
 from han_conexa_rig import (
+    JSON,
     USER,
     Bench,
     Digest,
     bench,
-    stored_memory,
+    client_certificate,
 )
 
 from devices.errors import UsageError
 from firmware.config import Options
 from firmware.han.conexa.logbook import log_language
 from firmware.storage.memory import NonVolatileMemory
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 async def test_log_entries_have_every_field(conexa: Bench) -> None:
@@ -88,8 +79,8 @@ async def test_more_than_1500_entries_cannot_be_asked_for(conexa: Bench) -> None
     assert (await conexa.call("log", digest, count=1500)).status == 200
 
 
-async def test_no_more_than_1500_entries_are_given(memory: NonVolatileMemory) -> None:
-    async with bench(memory, consumer_log_capacity=5000) as conexa:
+async def test_no_more_than_1500_entries_are_given(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, consumer_log_capacity=5000) as conexa:
         assert conexa.gateway._session is not None
         for _ in range(1600):
             conexa.gateway._session.control.event("selftest_passed", consumer=USER)
@@ -100,13 +91,13 @@ async def test_no_more_than_1500_entries_are_given(memory: NonVolatileMemory) ->
         assert rest["entries"][0]["index"] == "1501"
 
 
-async def test_words_of_the_log_can_be_numbers(memory: NonVolatileMemory) -> None:
-    async with bench(memory, han_conexa_log_numbers=True) as conexa:
+async def test_words_of_the_log_can_be_numbers(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, han_conexa_log_numbers=True) as conexa:
         entries = (await conexa.call("log")).json["log"]["entries"]
         assert {(one["level"], one["outcome"]) for one in entries} == {("1", "0")}
 
 
-async def test_messages_are_german_as_the_pages_are_and_can_be_english(memory: NonVolatileMemory) -> None:
+async def test_messages_are_german_as_the_pages_are_and_can_be_english(stored_conexa: NonVolatileMemory) -> None:
     said = {
         "de": {"Selbsttest ohne Befund.", "Eingeschaltete Sonderfunktionen: keine",
                f"Letztverbraucher {USER} ist an der HAN-Schnittstelle angemeldet (Passwort)."},
@@ -114,7 +105,7 @@ async def test_messages_are_german_as_the_pages_are_and_can_be_english(memory: N
                f"Consumer {USER} has logged in at the HAN interface (password)."},
     }  # fmt: skip
     for language, wanted in said.items():
-        async with bench(memory, han_conexa_log_language=language) as conexa:
+        async with bench(stored_conexa, han_conexa_log_language=language) as conexa:
             digest = Digest()
             assert (await conexa.call("self-test", digest)).status == 200
             await conexa.stored()
@@ -131,6 +122,23 @@ async def test_a_refused_self_test_is_told_in_german_through_and_through(conexa:
     assert re.fullmatch(
         r"Selbsttest, von Letztverbraucher verlangt, fand nicht statt: der nächste ist möglich ab \S+", message
     )
+
+
+async def test_whom_the_gateway_refuses_is_told_in_german(conexa: Bench, tmp_path: Path) -> None:
+    session = conexa.gateway._session
+    assert session is not None
+    assert not (await session.selftest.order("technician")).accepted
+    (tmp_path / USER).write_bytes(client_certificate(USER)[1])
+    for _ in range(5):
+        assert (await conexa.call("smgw-info", Digest(password="falsch"))).status == 401
+    assert (await conexa.ask("GET", ROOT, JSON, certificate=tmp_path / USER)).status == 401
+    conexa.clock.forward(301)
+    await conexa.stored()
+    messages = {one["message"] for one in (await conexa.call("log")).json["log"]["entries"]}
+    assert {
+        "Selbsttest, von Service-Techniker verlangt, fand nicht statt: Service-Techniker darf ihn nicht anstoßen",
+        f"Anmeldung von {USER} mit Zertifikat an der HAN-Schnittstelle ohne Erfolg: Anmeldung gesperrt",
+    } <= messages
 
 
 def test_no_log_is_written_in_another_language() -> None:

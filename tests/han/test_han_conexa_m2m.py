@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from han_conexa_rig import (
     Digest,
     bench,
     client_certificate,
-    stored_memory,
 )
 
 from devices.errors import UsageError
@@ -31,17 +29,6 @@ from firmware.storage.memory import NonVolatileMemory
 CHALLENGE = re.compile(
     r'Digest realm="[^"]+",qop="auth",algorithm="([^"]+)",nonce="[0-9a-f]{32}",opaque="[0-9a-f]{32}"'
 )
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 async def test_an_unknown_caller_gets_a_challenge_and_nothing_else(conexa: Bench) -> None:
@@ -61,8 +48,8 @@ async def test_a_known_caller_is_sent_to_his_own_path(conexa: Bench, method: str
     assert "set-cookie" not in answer.headers
 
 
-async def test_the_printed_form_of_the_path_can_be_had_and_is_always_taken(memory: NonVolatileMemory) -> None:
-    async with bench(memory, han_conexa_user_suffix="") as conexa:
+async def test_the_printed_form_of_the_path_can_be_had_and_is_always_taken(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, han_conexa_user_suffix="") as conexa:
         answer = await conexa.signed("GET", ROOT, Digest(), JSON)
         assert answer.headers["location"] == f"{ROOT}/{USER}/json"
         for path in (MINE, f"{ROOT}/{USER}/json"):
@@ -91,18 +78,18 @@ async def test_the_header_content_type_is_demanded_even_in_a_get(conexa: Bench) 
             assert answer.status == 400, (method, headers)
 
 
-async def test_a_parameter_of_the_content_type_is_refused_on_request_only(memory: NonVolatileMemory) -> None:
+async def test_a_parameter_of_the_content_type_is_refused_on_request_only(stored_conexa: NonVolatileMemory) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     for plain, status in ((False, 200), (True, 400)):
-        async with bench(memory, han_conexa_plain_content_type=plain) as conexa:
+        async with bench(stored_conexa, han_conexa_plain_content_type=plain) as conexa:
             answer = await conexa.signed("POST", MINE, Digest(), headers, b'{"method":"smgw-info"}')
             assert answer.status == status
 
 
-async def test_bodies_in_pieces_fail(memory: NonVolatileMemory) -> None:
+async def test_bodies_in_pieces_fail(stored_conexa: NonVolatileMemory) -> None:
     body = b'16\r\n{"method":"smgw-info"}\r\n0\r\n\r\n'
     for taken, status in ((False, 400), (True, 200)):
-        async with bench(memory, han_conexa_chunked=taken) as conexa:
+        async with bench(stored_conexa, han_conexa_chunked=taken) as conexa:
             digest = Digest()
             await conexa.signed("GET", ROOT, digest, JSON)
             headers = {**JSON, "Transfer-Encoding": "chunked", "Authorization": digest.header("POST", MINE)}
@@ -179,9 +166,9 @@ async def test_an_old_nonce_can_be_replaced_without_the_person(conexa: Bench) ->
      ("announced", "SHA-256", {"MD5": 200, "SHA-256": 401})],
 )  # fmt: skip
 async def test_what_is_announced_and_what_is_taken_can_differ(
-    memory: NonVolatileMemory, option: str, announced: str, answers: dict[str, int]
+    stored_conexa: NonVolatileMemory, option: str, announced: str, answers: dict[str, int]
 ) -> None:
-    async with bench(memory, han_conexa_challenge=option) as conexa:
+    async with bench(stored_conexa, han_conexa_challenge=option) as conexa:
         for algorithm, status in answers.items():
             digest = Digest(force_md5=algorithm == "MD5")
             answer = await conexa.call("smgw-info", digest)
@@ -189,9 +176,11 @@ async def test_what_is_announced_and_what_is_taken_can_differ(
             assert bool(answer.body) == (status == 200)
 
 
-async def test_an_algorithm_that_is_not_meant_has_an_empty_answer_of_any_status(memory: NonVolatileMemory) -> None:
+async def test_an_algorithm_that_is_not_meant_has_an_empty_answer(
+    stored_conexa: NonVolatileMemory,
+) -> None:
     """It is no wrong password: nobody is locked out by it (han 3.1)."""
-    async with bench(memory, han_conexa_challenge="announced", han_conexa_unmeant_status=200) as conexa:
+    async with bench(stored_conexa, han_conexa_challenge="announced", han_conexa_unmeant_status=200) as conexa:
         for _ in range(7):
             answer = await conexa.call("smgw-info", Digest())
             assert (answer.status, answer.body) == (200, b"")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +29,6 @@ from han_conexa_rig import (
     bench,
     container,
     store_reading,
-    stored_memory,
     value_at,
 )
 
@@ -39,17 +37,6 @@ from firmware.metering.status_word import StatusWord
 from firmware.metering.tariffs.entries import Derived, Kind
 from firmware.metering.tariffs.readings import Amount
 from firmware.storage.memory import NonVolatileMemory
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 @pytest.mark.parametrize("wish", [True, "true"])
@@ -109,9 +96,9 @@ async def test_the_signature_of_a_value_can_be_checked_from_answers_alone(
     ("option", "scaler", "factor", "rest"), [(-1, "-1", 1, 0), (1, "-3", 100, 57), (-4, "-4", 1000, 570)]
 )
 async def test_energies_are_told_in_tenths_of_a_watt_hour_whatever_the_meter_counts(
-    memory: NonVolatileMemory, option: int, scaler: str, factor: int, rest: int
+    stored_conexa: NonVolatileMemory, option: int, scaler: str, factor: int, rest: int
 ) -> None:
-    async with bench(memory, han_conexa_energy_scaler=option) as conexa:
+    async with bench(stored_conexa, han_conexa_energy_scaler=option) as conexa:
         digest = Digest(OTHER, OTHER_PASSWORD)
         info = (await conexa.call("usage-point-info", digest, **{"usage-point-id": FOREIGN})).json["usage-point-info"]
         assert info["databases"][0]["channels"] == [{"obis": "0100010800ff", "scaler": scaler, "unit": "30"}]
@@ -182,8 +169,8 @@ async def test_channels_can_be_chosen(conexa: Bench) -> None:
         assert {code: len(one) for code, one in found.items()} == {"0100020800ff": 1}
 
 
-async def test_the_name_of_a_channel_can_be_the_long_one(memory: NonVolatileMemory) -> None:
-    async with bench(memory, han_conexa_long_obis=True, han_conexa_version="1.2.0") as conexa:
+async def test_the_name_of_a_channel_can_be_the_long_one(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, han_conexa_long_obis=True, han_conexa_version="1.2.0") as conexa:
         found = await channels(conexa, TAF7, **{"last-reading": True})
         assert set(found) == {f"0100010800ff.{METER.lower()}.sm", f"0100020800ff.{METER.lower()}.sm"}
         assert (await conexa.call("smgw-info")).json["version"] == "1.2.0"
@@ -216,14 +203,16 @@ async def test_daily_values_are_those_of_local_midnight(conexa: Bench, point: st
     ]  # fmt: skip
 
 
-async def test_measured_values_are_not_stored_and_can_be_read_while_they_are_there(memory: NonVolatileMemory) -> None:
+async def test_measured_values_are_not_stored_and_can_be_read(
+    stored_conexa: NonVolatileMemory,
+) -> None:
     sample = Derived(Kind.SAMPLE, int(NOW.timestamp()), POWER, Amount(2305, -1), StatusWord(), 27, "p-1")
 
     def started(gateway: EmulatedGateway) -> None:
         assert gateway._session is not None
         gateway._session.han.present = lambda profile: {(METER, POWER): sample} if profile == "taf10-1" else {}
 
-    async with bench(memory, started) as conexa:
+    async with bench(stored_conexa, started) as conexa:
         found = await channels(conexa, TAF10, **{"last-reading": True})
         (one,) = found["0100100700ff"]
         assert (one["value"], one["signature"], one["target-time"]) == ("2305", None, zulu(NOW))

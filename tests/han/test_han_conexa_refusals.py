@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from han_conexa_calls import MINE, ROOT
-from han_conexa_rig import JSON, PASSWORD, USER, Answer, Bench, Digest, bench, stored_memory
+from han_conexa_rig import JSON, PASSWORD, USER, Answer, Bench, Digest
 from lxml import html
 
 from firmware.han.conexa.texts import WORDS
-from firmware.storage.memory import NonVolatileMemory
 
 LEAKS = ("aiohttp", "python", "not found", "method not allowed", "too large", "maximum request body", "expect:",
          "text/plain", "traceback")  # fmt: skip
 """What the web server's own answers have in them, its header Server included."""
 LONG = b" " * 70_000
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 def plain(answer: Answer) -> Answer:

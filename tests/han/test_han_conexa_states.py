@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
-import pytest
 from han_conexa_calls import FOREIGN, MINE
 from han_conexa_rig import (
     OTHER,
@@ -13,22 +11,10 @@ from han_conexa_rig import (
     Bench,
     Digest,
     bench,
-    stored_memory,
 )
 
 from firmware.selftest import LAST
 from firmware.storage.memory import NonVolatileMemory
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 async def test_a_self_test_locks_the_next_for_600_seconds(conexa: Bench) -> None:
@@ -45,8 +31,8 @@ async def test_a_self_test_locks_the_next_for_600_seconds(conexa: Bench) -> None
     assert (await conexa.call("self-test")).status == 200
 
 
-async def test_a_self_test_goes_on_when_its_client_leaves(memory: NonVolatileMemory) -> None:
-    async with bench(memory, separation_wait_s=0.3) as conexa:
+async def test_a_self_test_goes_on_when_its_client_leaves(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, separation_wait_s=0.3) as conexa:
         digest = Digest()
         assert (await conexa.call("smgw-info", digest)).status == 200
         session, before = conexa.gateway._session, len(conexa.log())

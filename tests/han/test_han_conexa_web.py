@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,6 @@ from han_conexa_rig import (
     bench,
     client_certificate,
     container,
-    stored_memory,
 )
 from lxml import html
 
@@ -29,17 +27,6 @@ from firmware.storage.memory import NonVolatileMemory
 HOME = f"/smgw/web/{USER}.sm"
 SERVICE = f"/smgw/srv/{TECHNICIAN}.sm"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture(scope="module")
-def memory() -> NonVolatileMemory:
-    return stored_memory()
-
-
-@pytest.fixture
-async def conexa(memory: NonVolatileMemory) -> AsyncIterator[Bench]:
-    async with bench(memory) as one:
-        yield one
 
 
 class Browser:
@@ -241,8 +228,8 @@ async def test_ten_minutes_without_a_request_end_a_session(browser: Browser) -> 
     assert (browser.prompts, browser.text("//h1")) == (2, "Startseite")
 
 
-async def test_a_session_lasts_48_hours_at_most(memory: NonVolatileMemory) -> None:
-    async with bench(memory, han_session_s=1500.0) as conexa:
+async def test_a_session_lasts_48_hours_at_most(stored_conexa: NonVolatileMemory) -> None:
+    async with bench(stored_conexa, han_session_s=1500.0) as conexa:
         browser = Browser(conexa, Digest())
         await browser.get("/")
         for _ in range(4):

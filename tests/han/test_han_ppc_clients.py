@@ -11,13 +11,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from han_ppc_rack import EXPORT, GAP, IMPORT, METER, PASSWORDS, Ppc, counted, ppc
+from han_ppc_rack import EXPORT, GAP, IMPORT, METER, PASSWORDS, Ppc, counted, login, meter, ppc, tariff
 
 from devices.han.link import HanLink
 from devices.han.login import Login, Settings
 from devices.han.sequences import ppc_current, ppc_lists
 from devices.han.sequences.ppc_markup import PATH
-from devices.han.sequences.visit import NIST, Findings, Told, Visit
+from devices.han.sequences.visit import NIST, BoundReached, Findings, Told, Visit
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LATEST = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
@@ -32,8 +32,8 @@ async def gateway() -> AsyncIterator[Ppc]:
 
 async def replayed(gateway: Ppc, program: Callable[..., Awaitable[Findings]], **more: Any) -> tuple[Findings, Visit]:
     """What a program finds for alice, and its visit."""
-    login = Login("alice", PASSWORDS["alice"])
-    async with HanLink(gateway.clock, Settings(*gateway.address, curves=NIST), login) as link:
+    alice = Login("alice", PASSWORDS["alice"])
+    async with HanLink(gateway.clock, Settings(*gateway.address, curves=NIST), alice) as link:
         visit = Visit(link, gateway.clock.now(), rng=random.Random(1))
         return await program(visit, **more), visit
 
@@ -172,9 +172,14 @@ async def test_open_hab_reads_the_newest_value_of_each_register(gateway: Ppc) ->
     assert found.told == (told(), told(EXPORT))
 
 
-async def test_trudi_walks_through_contracts_pages_and_log(gateway: Ppc) -> None:
+async def logged_in(gateway: Ppc) -> None:
+    """An earlier login; what is logged is stored in the gateway's own time."""
     await replayed(gateway, ppc_current.library)
-    await gateway.clock.sleep(1)  # what is logged is stored in the gateway's own time
+    await gateway.clock.sleep(1)
+
+
+async def test_trudi_walks_through_contracts_pages_and_log(gateway: Ppc) -> None:
+    await logged_in(gateway)
     span = {"begin": datetime(2025, 9, 30, 22, tzinfo=UTC), "end": datetime(2026, 3, 31, 22, tzinfo=UTC)}
     result, _ = await replayed(gateway, ppc_lists.transparency, **span)
     found = result.more
@@ -204,4 +209,42 @@ async def test_trudi_walks_through_contracts_pages_and_log(gateway: Ppc) -> None
     assert [row[0] for row in logged] == sorted((row[0] for row in logged), reverse=True)
     assert {row[1] for row in logged} <= {"INFO", "WARNING", "ERROR", "FATAL"}
     # 193 instants in October, 281 in March, two registers each, none at the gap: pages of 200 instants, newest first
-    assert found["pages"] == [("398",), ("400",), ("148",)]
+    assert found["pages"] == {f"01005e318002.{METER.lower()}.sm": [398, 400, 148]}
+
+
+async def test_trudi_asks_for_the_log_of_its_span_only(gateway: Ppc) -> None:
+    await logged_in(gateway)
+    await gateway.clock.sleep(3600)
+    begin = gateway.clock.now() - timedelta(minutes=30)
+    await logged_in(gateway)
+    found, _ = await replayed(gateway, ppc_lists.transparency, begin=begin)
+    logged = [row[0] for row in found.more["log"]]
+    assert logged and min(logged) >= f"{begin.astimezone(BERLIN):%Y-%m-%d %H:%M:%S}"
+
+
+async def test_trudi_reads_all_pages_of_billing_periods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One day each, 30 in all, ten on a page."""
+    daily = tariff(1, billing={"unit": "day", "count": 1})
+    profiles = (meter(METER, "alice"), daily, login("alice"))
+    async with ppc(profiles=profiles, han_ppc_register_page=10) as gateway:
+        await logged_in(gateway)
+        span = {"begin": datetime(2026, 2, 28, 23, tzinfo=UTC), "end": AT}
+        found, _ = await replayed(gateway, ppc_lists.transparency, **span)
+        periods = found.more["TAF1_OCT_B+E"][1:]
+        assert [one[0] for one in periods] == [f"2026-03-{day:02} 00:00:00" for day in range(30, 0, -1)]
+        monkeypatch.setattr(ppc_lists, "PAGES", 2)
+        with pytest.raises(BoundReached, match="showTarification has more than 2 pages"):
+            await replayed(gateway, ppc_lists.transparency, **span)
+
+
+async def test_trudi_drops_no_page_of_values_silently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """474 instants, 20 on a page; the registers are on one."""
+    async with ppc(han_ppc_values_page=20, han_ppc_register_page=2000) as gateway:
+        await logged_in(gateway)
+        span = {"begin": datetime(2025, 9, 30, 22, tzinfo=UTC), "end": AT}
+        monkeypatch.setattr(ppc_lists, "PAGES", 24)
+        found, _ = await replayed(gateway, ppc_lists.transparency, **span)
+        assert [len(one) for one in found.more["pages"].values()] == [24]
+        monkeypatch.setattr(ppc_lists, "PAGES", 23)
+        with pytest.raises(BoundReached, match="showMeterValues has more than 23 pages"):
+            await replayed(gateway, ppc_lists.transparency, **span)

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 from han_ppc_clients import PATH, Browser, options, row_value
-from han_ppc_rack import PASSWORDS, PROFILES, REALM, Ppc, login, ppc
+from han_ppc_rack import PASSWORDS, PROFILES, REALM, Ppc, login, ppc, tariff
 from han_ppc_visits import GERMAN, alice, bob, every_page, shown
 from lxml import html
 
+from devices.gateway_types import load
 from devices.protocols.http_digest import SHA_256, ha1
 from firmware.han.ppc.wording import read_time
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
@@ -88,6 +91,50 @@ async def test_the_language_changes_within_the_session(gateway: Ppc) -> None:
     await gateway.outside(look)
 
 
+async def test_a_form_asks_for_a_language_as_a_link_does(gateway: Ppc) -> None:
+    def look(host: str, port: int) -> None:
+        one = alice(host, port)
+        for target, text, language in (
+            (f"{PATH}?lang=en", "", "en"), (PATH, "action=swversions", "en"),
+            (f"{PATH}?lang=de", "action=swversions", "de"), (PATH, "action=swversions", "de"),
+            (f"{PATH}?lang=en", "action=meterform", "en"), (f"{PATH}?lang=xx", "action=meterform", "en"),
+            (f"{PATH}?lang=de", "", "de"), (f"{PATH}?action=meterform&lang=en", "", "en"),
+        ):  # fmt: skip
+            answer = one.request("POST", text, target=target, headers=FORM)
+            assert html.fromstring(answer.text).get("lang") == language, (target, text)
+        assert sum(len(answer.all("Set-Cookie")) for answer in one.answers) == 1, "one login"
+
+    await gateway.outside(look)
+
+
+async def test_daily_values_are_kept_for_six_weeks() -> None:
+    """Han 5.6; others as long as the options say, but no daily value longer than derived values at all."""
+
+    def look(host: str, port: int) -> dict[str, str]:
+        one = alice(host, port)
+        one.login()
+        tariffs = options(one.post("tariffform").text, "tarifform_select_profile")
+        return {
+            name: str(row_value(one.post("showTariffProfile", tid=tid).text, "Vorhaltezeit (Tage)"))
+            for tid, name in tariffs
+        }
+
+    profiles = (*PROFILES, tariff(6, begin="2026-03-27T23:00:00Z"))
+    async with ppc(profiles=profiles, retention_original_days=500, retention_derived_days=900) as gateway:
+        found = await gateway.outside(look)
+    assert found == {"TAF1_OCT_B+E": "900", "TAF2_OCT_B+E": "900", "TAF6_OCT_B+E": "42", "TAF7_OCT_B+E": "500"}
+    for days, kept in ((30, "30"), (0, "42")):
+        async with ppc(profiles=profiles, retention_derived_days=days) as gateway:
+            assert (await gateway.outside(look))["TAF6_OCT_B+E"] == kept
+
+
+def test_no_message_of_a_success_has_the_word_by_which_programs_know_a_failure() -> None:
+    """Han 2.1, 2.4: it is looked for anywhere in a page."""
+    good = [one for one in load("ppc").events.values() if one.level == "info"]
+    assert len(good) > 50
+    assert not [one.text_de for one in good if "fehler" in one.text_de.lower()]
+
+
 async def test_whoever_asks_for_english_reads_no_german(gateway: Ppc) -> None:
     def look(host: str, port: int) -> dict[str, str]:
         one = alice(host, port)
@@ -125,7 +172,7 @@ async def test_the_log_tells_in_words_why_a_login_was_refused(gateway: Ppc) -> N
     await gateway.outside(lambda host, port: Browser(host, port, "alice", "wrong").login())
     await gateway.clock.sleep(1)
     german, english, exported = await gateway.outside(look)
-    assert "Fehler: Benutzername oder Passwort falsch" in german and "password" not in shown(german)
+    assert "Beanstandungen: Benutzername oder Passwort falsch" in german and "password" not in shown(german)
     assert "wrong user name or password" in english and "errors: password" not in english
     assert b"Benutzername oder Passwort falsch" in exported and b">password<" not in exported
 

@@ -110,6 +110,9 @@ async def test_the_technicians_pages_are_english_for_whoever_asks(gateway: Ppc, 
         start = one.request("GET", target=f"{TECH_PATH}?lang=en").text
         session = re.findall(r"name='session' value='([0-9a-f]+)'", start)[0]
         found = {"start": start}
+        for target, language in ((f"{TECH_PATH}?lang=de", "de"), (TECH_PATH, "de"), (f"{TECH_PATH}?lang=en", "en")):
+            text = one.request("POST", f"action=logs&session={session}", target=target).text
+            assert html.fromstring(text).get("lang") == language
         span = "&from=2026-03-30&to=2026-03-31"
         for name in ("logs", f"showLogs{span}", "showLogs", "showLogs&from=x&to=y", "systeminfo", "format", "logout"):
             found[name] = one.request("POST", f"action={name}&session={session}", target=TECH_PATH).text

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import select
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -20,6 +23,7 @@ from han_conexa_rig import client_certificate
 from devices.clock import Clock
 from devices.protocols import libssl
 from firmware.config import Options
+from firmware.han.alerts import MOST_UNREAD, _say
 from firmware.han.certificate import HanCertificate, make_han_certificate
 from firmware.han.server import MOST_BODY, Bounds, HanServer, certificate_of, new_application, target_of
 from firmware.storage.memory import NonVolatileMemory
@@ -391,6 +395,46 @@ async def test_those_who_do_not_close_after_their_alert_are_closed(served: Serve
     assert served.server._tasks == set()
     for writer in many:
         writer.close()
+
+
+@pytest.mark.timeout(15)
+async def test_a_client_that_floods_after_its_alert_is_not_read_for_long_and_others_get_a_turn() -> None:
+    ours, client = socket.socketpair()
+    ours.setblocking(False)
+    client.setblocking(False)
+    sent = turns = 0
+    loop = asyncio.get_running_loop()
+
+    async def flood() -> None:
+        nonlocal sent
+        while True:
+            sent += client.send(bytes(4096)) if select.select([], [client], [], 0)[1] else 0
+            await asyncio.sleep(0)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    while select.select([], [client], [], 0)[1]:
+        sent += client.send(bytes(4096))
+    tasks = [loop.create_task(flood()), loop.create_task(other())]
+    try:
+        async with asyncio.timeout(10):
+            await _say(ours, b"alert", 0.5)
+        for one in tasks:
+            one.cancel()
+        left = 0
+        with contextlib.suppress(BlockingIOError):
+            while got := ours.recv(65_536):
+                left += len(got)
+    finally:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        ours.close()
+        client.close()
+    assert sent - left == MOST_UNREAD
+    assert turns >= 8
 
 
 async def test_a_cut_ends_those_who_are_still_reading_their_alert(served: Served) -> None:

@@ -233,6 +233,26 @@ def test_an_empty_run_is_a_page_too(tmp_path: Path) -> None:
     assert "The run has no cases." in Page(render_html(build_report(read_run_folder(write_run(tmp_path, []))))).words
 
 
+@pytest.mark.parametrize(
+    ("kinds", "end"),
+    [
+        ((), "not reached"),
+        (("interrupted",), "interrupted, 2026-01-05 10:15:30 UTC"),
+        (("stopped by --fail-fast",), "stopped by --fail-fast, 2026-01-05 10:15:30 UTC"),
+        (("stopped by bench trouble",), "stopped by bench trouble, 2026-01-05 10:15:30 UTC"),
+        (("interrupted", "resumed"), "not reached"),
+    ],
+)
+def test_a_run_that_was_interrupted_in_good_order_is_not_said_to_be_killed(
+    tmp_path: Path, kinds: tuple[str, ...], end: str
+) -> None:
+    noted = [{"at": "2026-01-05T10:15:30+00:00", "kind": kind, "text": "while cases were running"} for kind in kinds]
+    page = Page(render_html(build_report(read_run_folder(write_run(tmp_path, [], finished=None, interruptions=noted)))))
+    assert f"End {end} " in page.words
+    assert ("it was killed, or it is still going on" in page.words) == (end == "not reached")
+    assert "RUN NOT FINISHED" in page.words
+
+
 def test_a_day_of_fast_blinking_stays_small(tmp_path: Path) -> None:
     edges = [edge for line in LEDS[:2] for edge in blinking(line, 10.0, 2500.0, 0.05)]
     row = write_case(tmp_path / "cases" / "a", key="A[ppc]", edges=edges, steps=[step(0, 0.0, 86_400.0, "Wait 1 d.")])

@@ -47,6 +47,20 @@ def test_without_a_file_there_is_a_consumer_a_meter_and_two_contracts() -> None:
     assert {name: one.taf for name, one in plan.given.contracts.items()} == {"taf7": 7, "taf1": 1}
 
 
+def test_a_conexa_has_usage_points_with_the_names_that_clients_look_for() -> None:
+    def names(file: Path | None) -> dict[str, list[str]]:
+        contracts = make_plan("conexa", file, None).given.contracts.values()
+        return {one.tariff: [obis for _, obis, _ in one.terms] for one in contracts if one.taf == 7}
+
+    drawn, fed_in = "1-0:1.8.0*255", "1-0:2.8.0*255"
+    assert names(None) == {"house-BEZUG": [drawn, fed_in]}
+    assert names(EXAMPLES / "gateway-conexa.yaml") == {
+        "house-BEZUG": [drawn],
+        "house-EINSP": [fed_in],
+        "flat-BEZUG": [drawn],
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -224,6 +238,32 @@ def test_a_folder_that_is_empty_or_left_by_a_start_that_was_killed_is_taken(tmp_
     (tmp_path / "gateway.json.part").write_text("{")
     with DataFolder(tmp_path) as folder:
         assert folder.kept is None
+
+
+def test_a_new_folder_without_a_memory_is_cleared_as_it_was_before(tmp_path: Path) -> None:
+    plan, empty = make_plan("ppc", None, None), tmp_path / "empty"
+    empty.mkdir()
+    for path in (empty, tmp_path / "made" / "below"):
+        with new_folder(path, plan) as folder:
+            introduce(plan, folder)
+            (path / "given-0").mkdir()
+            folder.clear_if_new()
+    assert [one.name for one in tmp_path.iterdir()] == ["empty"]
+    assert not list(empty.iterdir())
+
+
+def test_a_folder_of_a_start_before_or_with_a_memory_is_not_cleared(tmp_path: Path) -> None:
+    plan = make_plan("ppc", None, None)
+    with new_folder(tmp_path, plan) as folder:
+        introduce(plan, folder)
+        before = sorted(tmp_path.rglob("*"))
+    with DataFolder(tmp_path) as folder:
+        folder.clear_if_new()
+    assert sorted(tmp_path.rglob("*")) == before
+    with new_folder(tmp_path / "new", plan) as folder:
+        folder.memory.touch()
+        folder.clear_if_new()
+        assert folder.memory.exists()
 
 
 def test_a_damaged_identity_is_told(tmp_path: Path) -> None:

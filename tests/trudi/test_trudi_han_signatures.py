@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,9 +18,10 @@ from cryptography.x509.oid import NameOID
 from trudi_recipe import DOCUMENT
 
 from bench.tools.han_signatures import checked, told
+from devices.han import signatures
 from devices.han.errors import NotUnderstood
 from devices.han.ppc_export import read_values
-from devices.han.signatures import WORDS
+from devices.han.signatures import ENOUGH, WORDS
 from devices.protocols import cms
 from devices.protocols.trudi.content import (
     CertType,
@@ -102,6 +104,38 @@ def test_without_a_status_word_those_of_good_readings_are_tried_and_that_is_told
     one = export(value(0, DRAWN, ""), value(1, WORD, ""), value(2, "A000000020000001", ""))
     assert counts(one) == (2, 1, 0, True)
     assert list(told(checked(one)))[1].endswith("2 fit, 1 do not; status words were guessed, as the product tells none")
+
+
+def test_guessing_ends_when_none_of_many_fits_and_the_rest_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of a real PPC would take minutes, and none of its values is expected to fit."""
+    bad = value(0, "A000000020000001", "")
+    many = [replace(bad, at=BEGIN + number * timedelta(minutes=15)) for number in range(ENOUGH + 36)]
+    tried: list[bytes] = []
+    fits = signatures._fits
+    monkeypatch.setattr(signatures, "_fits", lambda *given: tried.append(given[3]) or fits(*given))
+    one = export(*many, replace(bad, signature=b""))
+    assert counts(one) == (0, ENOUGH, 1, True)
+    assert len(tried) == ENOUGH * len(WORDS)
+    found = checked(one)
+    assert json.loads(json.dumps(found))["signatures"][0]["not_verified"] == 36
+    assert f"0 fit, {ENOUGH} do not; 36 not verified, as none before them fits; status" in list(told(found))[1]
+
+
+def test_where_one_fits_or_the_words_are_told_all_are_verified() -> None:
+    bad = value(0, "A000000020000001", "")
+    assert counts(export(value(1, WORD, ""), *[bad] * (ENOUGH + 3))) == (1, ENOUGH + 3, 0, True)
+    assert counts(export(*[value(0, WORD, status=DRAWN)] * (ENOUGH + 3))) == (0, ENOUGH + 3, 0, False)
+
+
+def test_a_key_that_is_not_known_leaves_the_values_unverified() -> None:
+    p256 = made_out("E.SMGW", ec.derive_private_key(4713, ec.SECP256R1()), "Sub", CA_KEY)
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    strange = p256.replace(curve, curve[:-1] + b"\x63")
+    with pytest.raises((ValueError, UnsupportedAlgorithm)):
+        x509.load_der_x509_certificate(strange).public_key()
+    for der in (strange, b"no certificate"):
+        one = export(value(0, WORD), certificates=((CertType.SIGNATURE, der),))
+        assert counts(one) == (0, 0, 1, False)
 
 
 @pytest.mark.parametrize("shown", [((CertType.HAN, OWN),), ((CertType.SUB_CA, OWN),)])

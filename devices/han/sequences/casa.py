@@ -22,6 +22,8 @@ CONTRACT_FIELDS: Final = (
     "taf_type", "taf_name", "taf_identifier", "sensor_domains", "metering_point_id", "emt_channel_name",
     "capture_period", "active_tariff", "validity_start", "validity_end",
 )  # fmt: skip
+BILLED: Final = ("TAF-1", "TAF-2")
+"""Contracts with billing periods."""
 LOG_FIELDS: Final = ("recordnumber", "level", "text", "outcome", "timestamp", "repetition")
 
 
@@ -81,7 +83,8 @@ async def evcc(visit: Visit) -> Findings:
 
 
 async def transparency(visit: Visit, months: int = 1) -> Findings:
-    """TRuDI: system information, certificate, contracts, profile, months, billing periods or daily values, log.
+    """TRuDI: system information, certificate, all contracts with their billing periods, then of each contract its
+    profile, months, billing period or daily values, and the log (han 4.2).
 
     Args:
         months: how many lists of months, from the present one back.
@@ -99,18 +102,19 @@ async def transparency(visit: Visit, months: int = 1) -> Findings:
     more: dict[str, Any] = {"system": system, "certificate": certificate, "contracts": {}, "profiles": {}}
     more |= {"periods": {}, "billed": {}, "daily": {}, "months": {}}
     found: list[Told] = []
-    for name in await visit.get_json(DERIVED):
-        contract = await visit.get_json(f"{DERIVED}/{name}")
-        for field in CONTRACT_FIELDS:
-            part("contract", contract, field)
-        more["contracts"][name] = contract
-        await _contract(visit, name, contract["taf_type"], more)
+    await _contracts(visit, more)
+    for name, contract in more["contracts"].items():
+        await _profile(visit, name, more)
         for meter in contract["sensor_domains"]:
             for back in range(months):
                 if (meter, back) not in more["months"]:
                     lines = await visit.get_json(f"{ORIGIN}/{meter}/{back}/extended")
                     more["months"][meter, back] = lines
                     found += [told for line in lines for told in _line(line)]
+        if contract["taf_type"] == "TAF-6":
+            more["daily"][name] = await visit.get_json(f"{DERIVED}/{name}/daily")
+        elif more["periods"].get(name):
+            more["billed"][name] = await visit.get_json(f"{DERIVED}/{name}/billingperiods/0/extended")
     log = await visit.get_json("/json/conlogbook/0")
     for entry in log:
         for field in LOG_FIELDS:
@@ -121,8 +125,22 @@ async def transparency(visit: Visit, months: int = 1) -> Findings:
     return Findings(tuple(found), {**more, "log": log})
 
 
-async def _contract(visit: Visit, name: str, kind: str, more: dict[str, Any]) -> None:
-    """Profile, and billing periods or daily values."""
+async def _contracts(visit: Visit, more: dict[str, Any]) -> None:
+    """All contracts, each with its billing periods if it has some."""
+    for name in await visit.get_json(DERIVED):
+        contract = await visit.get_json(f"{DERIVED}/{name}")
+        for field in CONTRACT_FIELDS:
+            part("contract", contract, field)
+        more["contracts"][name] = contract
+        if contract["taf_type"] in BILLED:
+            more["periods"][name] = periods = await visit.get_json(f"{DERIVED}/{name}/billingperiods")
+            for period in periods:
+                part("billingperiods", period, "start")
+                part("billingperiods", period, "end")
+
+
+async def _profile(visit: Visit, name: str, more: dict[str, Any]) -> None:
+    """The signed profile of a contract, if it has one."""
     profile = await visit.ask("GET", f"{DERIVED}/{name}/signedprofile")
     must(profile.status in (200, 204, 404), "signedprofile", f"status {profile.status}")  # none yet, or none at all
     if profile.status == 200:
@@ -131,15 +149,6 @@ async def _contract(visit: Visit, name: str, kind: str, more: dict[str, Any]) ->
             more["profiles"][name] = cms.read(bytes.fromhex(written))
         except (ValueError, cms.CmsError) as error:
             raise NotUnderstood("signedprofile", f"no CMS in hex: {error}") from None
-    if kind == "TAF-6":
-        more["daily"][name] = await visit.get_json(f"{DERIVED}/{name}/daily")
-    elif kind in ("TAF-1", "TAF-2"):
-        more["periods"][name] = periods = await visit.get_json(f"{DERIVED}/{name}/billingperiods")
-        for period in periods:
-            part("billingperiods", period, "start")
-            part("billingperiods", period, "end")
-        if periods:
-            more["billed"][name] = await visit.get_json(f"{DERIVED}/{name}/billingperiods/0/extended")
 
 
 def _line(line: Any) -> list[Told]:

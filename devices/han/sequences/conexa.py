@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import quote
 
 from devices.han.content import UNITS, RawAnswer
 from devices.han.errors import NotUnderstood
@@ -18,6 +20,8 @@ JSON: Final = {"Content-Type": "application/json"}
 PLAIN_CODES: Final = frozenset({"0100010800ff", "0100020800ff"})
 """What LC takes, and nothing behind it (han 3.2)."""
 WINDOW: Final = timedelta(days=31)
+LEAST_VERSION: Final = (1, 2, 0)
+"""From which on the transparency software chooses JSON (han 3.2, 3.3)."""
 Row = Mapping[str, Any]
 
 
@@ -35,7 +39,7 @@ def _method(method: str, answer: RawAnswer) -> Any:
 
 def full_path(user: str) -> str:
     """The address that people enter, ``/smgw/m2m/<userid>.sm/json``."""
-    return f"{ROOT}/{user}.sm/json"
+    return f"{ROOT}/{quote(user, safe='')}.sm/json"
 
 
 def points_of(user_info: Any) -> list[Row]:
@@ -180,7 +184,7 @@ async def transparency(visit: Visit, begin: datetime | None = None) -> Findings:
     must(bool(user) and form == "json", "Location", f"{path[:60]!r} is not {ROOT}/<user id>/json")
     info = await call(visit, path, "smgw-info")
     version = text("version", part("smgw-info", info, "version"))
-    must(version >= "1.2.0", "version", f"{version[:20]!r} is older than 1.2.0")
+    must(version_of(version) >= LEAST_VERSION, "version", f"{version[:20]!r} is older than 1.2.0")
     found: list[Told] = []
     more: dict[str, Any] = {"user": user, "rows": {}, "info": part("answer", info, "smgw-info")}
     since = begin or visit.now - timedelta(days=2)
@@ -209,6 +213,13 @@ async def transparency(visit: Visit, begin: datetime | None = None) -> Findings:
     if not found:
         raise NothingThere("no value in the span")
     return Findings(tuple(found), {**more, "log": entries})
+
+
+def version_of(written: str) -> tuple[int, ...]:
+    """The numbers of a version like 1.2.0. Raises NotUnderstood."""
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){2}", written) is None:
+        raise NotUnderstood("version", f"{written[:20]!r} is no version like 1.2.0")
+    return tuple(int(one) for one in written.split("."))
 
 
 def _scales(database: Row) -> dict[str, tuple[int, int]]:

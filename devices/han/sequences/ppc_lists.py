@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from devices.han.errors import NotUnderstood
 from devices.han.sequences.cms_files import extracted, first_column, meter_profile
 from devices.han.sequences.ppc_markup import (
     FORM,
@@ -28,16 +27,18 @@ from devices.han.sequences.ppc_markup import (
     tokens,
     written_rows,
 )
-from devices.han.sequences.visit import Findings, NothingThere, Told, Visit, code_of, must, number_of
+from devices.han.sequences.visit import BoundReached, Findings, NothingThere, Told, Visit, code_of, must, number_of
 from devices.han.times import LOCAL, local_text, nearest
 
 NEAR: Final = timedelta(minutes=7)
 PAGES: Final = 60
+"""The bench's own bound for a list; it is no fault of a gateway to have more."""
 LEAST_VERSIONS: Final = {"smgw-bootstream": 24052, "smgw-services": 25334}
 """Older ones the transparency software refuses (han 2.1)."""
 TAF_WORDS: Final = ("TAF1 ", "TAF2 ", "TAF7 ", "TAF9 ", "TAF10 ", "TAF13 ", "TAF14 ")
 """How it wants the label TAF-Typ to begin (han 2.3)."""
 RECENT: Final = timedelta(days=2)
+PERIOD_IDS: Final = "//tr[@id='table_tarification_line']//input[@name='ttid']/@value"
 
 
 async def history(visit: Visit, day: date | None = None) -> Findings:
@@ -126,7 +127,8 @@ async def extractor(visit: Visit, begin: datetime | None = None, end: datetime |
 
 
 async def transparency(visit: Visit, begin: datetime | None = None, end: datetime | None = None) -> Findings:
-    """TRuDI: versions, contracts, billing periods, values and registers, log, each with all its pages, logout.
+    """TRuDI: versions, contracts, billing periods and their registers, values, log, logout; each list of the span with
+    all its pages, of which BoundReached is raised for more than `PAGES`.
 
     Told are the values, and of registers those of the whole meter (cost stage 0), which are metered values as well.
     """
@@ -134,7 +136,7 @@ async def transparency(visit: Visit, begin: datetime | None = None, end: datetim
     session_of(answer)
     token = tokens(text_of("login", answer))[0]
     span = _span(visit, begin, end)
-    more: dict[str, list[tuple[str, ...]]] = {}
+    more: dict[str, Any] = {}
     found: list[Told] = []
     versions = parsed("swversions", await post(visit, "swversions", token))
     cells = [[cell.text_content().strip() for cell in row.xpath("./td")] for row in versions.xpath("//tr")]
@@ -147,31 +149,22 @@ async def transparency(visit: Visit, begin: datetime | None = None, end: datetim
         case = row_value(profile, "TAF-Typ") or ""
         must(case.startswith(TAF_WORDS), "TAF-Typ", f"{case[:30]!r} begins with no use case that is known")
         domain = the(parsed("showTariffProfile", profile), "table_tafvalues_col_domain").text_content().strip()
-        text = await post(visit, "showTarification", token, tid=tid, page="1", **span)
-        columns = ("periodbegin", "periodend", "status")
-        more[label] = [(case,), *_cells(text, "table_tarification_line", "table_tarification_col_", columns)]
+        pages = await _paged(visit, "showTarification", "tarification", token, tid=tid, **span)
+        more[label] = [(case,), *_rows(pages, "tarification", ("periodbegin", "periodend", "status"))]
         more[f"{label} registers"] = []
-        for ttid in parsed("showTarification", text).xpath(
-            "//tr[@id='table_tarification_line']//input[@name='ttid']/@value"
-        ):
+        for ttid in [one for text in pages for one in parsed("showTarification", text).xpath(PERIOD_IDS)]:
             registers = await _register_rows(visit, token, ttid)
             more[f"{label} registers"] += registers
             found += _whole(registers, domain.removesuffix(".sm").lower(), visit.now)
+    more["pages"] = {}
     for mid, label in options(await post(visit, "meterform", token), SELECT_METER):
-        rows_found: list[tuple[datetime, str, str, str]] = []
-        pages: list[tuple[str, ...]] = []
-        for page in range(1, PAGES):
-            text = await post(visit, "showMeterValues", token, mid=mid, page=str(page), **span)
-            rows = written_rows(text)
-            pages.append((str(len(rows)),))
-            rows_found += rows
-            if by_id(parsed("showMeterValues", text), "table_metervalues_button_nextpage") is None:
-                break
-        more["pages"] = pages
-        found += listed(rows_found, meter_in(label))
-    entry = ("zeit", "loglevel", "logid", "outcome")
-    more["log"] = await _paged(visit, "log", "table_logs_button_nextpage", "table_log_line", "table_logs_col_",
-                               entry, tkn=token)  # fmt: skip
+        pages = await _paged(visit, "showMeterValues", "metervalues", token, mid=mid, **span)
+        rows = [written_rows(text) for text in pages]
+        more["pages"][label] = [len(one) for one in rows]
+        found += listed([row for one in rows for row in one], meter_in(label))
+    until = local_text(visit.now + timedelta(days=1))  # so that this visit's own login is among it
+    pages = await _paged(visit, "log", "logs", token, **span | {"to": until})
+    more["log"] = _rows(pages, "logs", ("zeit", "loglevel", "logid", "outcome"), line="table_log_line")
     must(bool(more["log"]), "table_log_line", "the log has no entry, not even that of the login")
     await post(visit, "logout", token)
     if not found:
@@ -181,10 +174,9 @@ async def transparency(visit: Visit, begin: datetime | None = None, end: datetim
 
 async def _register_rows(visit: Visit, token: str, ttid: str) -> list[tuple[str, ...]]:
     columns = ("qualitaet", "wert", "einheit", "obis", "kostenstufe", "sollzeitpunkt")
-    return await _paged(
-        visit, "showTarificationRegister", "table_tafregister_button_nextpage", "table_tafregister_line",
-        "table_tafregister_col_", columns, tkn=token, ttid=ttid,
-    )  # fmt: skip
+    return _rows(
+        await _paged(visit, "showTarificationRegister", "tafregister", token, ttid=ttid), "tafregister", columns
+    )
 
 
 def _whole(rows: list[tuple[str, ...]], meter: str, now: datetime) -> list[Told]:
@@ -197,19 +189,18 @@ def _whole(rows: list[tuple[str, ...]], meter: str, now: datetime) -> list[Told]
     return found
 
 
-def _cells(text: str, line: str, prefix: str, columns: tuple[str, ...]) -> list[tuple[str, ...]]:
-    rows = parsed(line, text).xpath("//tr[@id=$line]", line=line)
-    return [tuple(the(row, prefix + column).text_content().strip() for column in columns) for row in rows]
+def _rows(pages: list[str], table: str, columns: tuple[str, ...], line: str = "") -> list[tuple[str, ...]]:
+    """Cells of all rows of a table; its name is in all ids (han 2.3), but for the log's rows."""
+    line = line or f"table_{table}_line"
+    rows = [row for text in pages for row in parsed(line, text).xpath("//tr[@id=$line]", line=line)]
+    return [tuple(the(row, f"table_{table}_col_{one}").text_content().strip() for one in columns) for row in rows]
 
 
-async def _paged(
-    visit: Visit, action: str, button: str, line: str, prefix: str, columns: tuple[str, ...], **fields: str
-) -> list[tuple[str, ...]]:
-    every: list[tuple[str, ...]] = []
-    token = fields.pop("tkn")
-    for page in range(1, PAGES):
-        text = await post(visit, action, token, page=str(page), **fields)
-        every += _cells(text, line, prefix, columns)
-        if by_id(parsed(action, text), button) is None:
-            return every
-    raise NotUnderstood(button, f"there is a next page behind page {PAGES - 1}")
+async def _paged(visit: Visit, action: str, table: str, token: str, **fields: str) -> list[str]:
+    """All pages of a list. Raises BoundReached when there is one behind the last that is fetched."""
+    pages: list[str] = []
+    for number in range(1, PAGES + 1):
+        pages.append(await post(visit, action, token, page=str(number), **fields))
+        if by_id(parsed(action, pages[-1]), f"table_{table}_button_nextpage") is None:
+            return pages
+    raise BoundReached(f"{action} has more than {PAGES} pages; the bench fetches no more")

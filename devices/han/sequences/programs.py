@@ -92,5 +92,5 @@ async def replay(program: Program, visit: Visit) -> Findings:
     """Run a program. Raises HanError, NotUnderstood where it would stumble over an answer of another shape."""
     try:
         return await program.run(visit)
-    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise NotUnderstood("answer", f"{type(error).__name__}: {error}") from error

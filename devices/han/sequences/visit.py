@@ -28,6 +28,10 @@ class NothingThere(HanError):
     """The gateway answers as documented, but has nothing that this program could read."""
 
 
+class BoundReached(HanError):
+    """There is more than the bench fetches: nothing is said of the gateway."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """One register as a program has read it.

@@ -31,8 +31,10 @@ def contract(one: HanContract, now_s: float) -> dict[str, Any]:
 
 
 def active_tariff(one: HanContract, now_s: float) -> int:
-    """The stage that holds now; 0, the total register, without stages (assumed)."""
+    """The stage that holds now; 0, the total register, without stages and before the begin (assumed)."""
     evaluation = one.profile.evaluation
+    if now_s < evaluation.begin_s:
+        return 0
     if evaluation.calendar is not None and one.state == "running":
         try:
             return evaluation.calendar.stage_at(int(now_s))

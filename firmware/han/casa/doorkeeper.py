@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from firmware.han.authentication import Checked
 from firmware.han.casa.sessions import COOKIE, Session, Sessions
 from firmware.han.desk import HanDesk
+from firmware.han.reasons import LOCKED_OUT
 from firmware.han.server import certificate_of, target_of
 from firmware.han.users import HanUser
 
@@ -151,7 +152,7 @@ class Doorkeeper:
         subject, issuer = _names(der)
         told = {"consumer": checked.login, "user": subject, "issuer": issuer, "outcome": "failure"}
         if checked.why == "locked":
-            self._desk.event("certificate_login_failed", error="locked out", **told)
+            self._desk.event("certificate_login_failed", error=LOCKED_OUT, **told)
         else:
             self._desk.event("certificate_login_refused", **told)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from devices.protocols.sml.units import UNITS
-from firmware.han.pages import german
+from firmware.han.pages import Language, shown_number
 from firmware.metering.signed_octets import logical_name
 from firmware.metering.tariffs.local_time import LOCAL
 
@@ -43,9 +43,9 @@ def shown_unit(unit: int | None) -> str:
     return "" if unit is None else _KILO.get(unit, UNITS.get(unit, ""))
 
 
-def shown_value(value: int, scaler: int | None, unit: int | None) -> str:
-    """A register's value in German notation in the unit of `shown_unit`, ``23.163,627000``."""
+def shown_value(value: int, scaler: int | None, unit: int | None, notation: Language = "de") -> str:
+    """A register's value in the unit of `shown_unit`, ``23.163,627000`` in German notation (han 4.1)."""
     number = Decimal(value).scaleb(scaler or 0)
     if unit in _KILO:
-        return german(number.scaleb(-3), ENERGY_PLACES)
-    return german(number, max(0, -(scaler or 0)))
+        return shown_number(number.scaleb(-3), ENERGY_PLACES, notation)
+    return shown_number(number, max(0, -(scaler or 0)), notation)

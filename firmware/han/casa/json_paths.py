@@ -169,12 +169,12 @@ class JsonPaths:
         return listed(values.derived_lines(entries, extended=extended))
 
     def _current(self, view: ConsumerView, one: HanContract) -> Any:
-        """The registers of the contract, as the meters had them last."""
+        """The registers of the contract, as the meters had them last; none of a time before its begin."""
         wanted = set(one.contract.registers)
         found = []
         for meter in dict.fromkeys(meter for meter, _ in one.contract.registers):
             newest = view.latest(meter)
-            if newest is not None:
+            if newest is not None and newest.grid_s >= one.contract.begin_s:
                 kept = tuple(entry for entry in newest.entries if (meter, entry.obis) in wanted)
                 found.append(replace(newest, entries=kept))
         return values.current_extended(found)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from firmware.han.casa.formats import stamp_us
 from firmware.han.pages import Language
+from firmware.han.reasons import in_words
 from firmware.logs.book import LogEntry
 from firmware.product import Product
 
@@ -32,7 +33,7 @@ _STATUS: Final = MappingProxyType(
 def message(product: Product, one: LogEntry, language: Language) -> str:
     """The text of an entry; as it is stored where the product has none in that language."""
     event = product.data.events.get(one.event)
-    return one.text if event is None else event.text(one.parameters, language)
+    return one.text if event is None else event.text(in_words(one.parameters, language), language)
 
 
 def entry_json(product: Product, one: LogEntry) -> dict[str, Any]:

@@ -200,7 +200,7 @@ class Portal:
             registers = [
                 {
                     "code": hex_code(entry.obis),
-                    "value": shown_value(entry.value, entry.scaler, entry.unit),  # type: ignore[arg-type]
+                    "value": shown_value(entry.value, entry.scaler, entry.unit, visit.look.language),  # type: ignore[arg-type]
                     "unit": shown_unit(entry.unit),
                 }
                 for entry in (() if newest is None else newest.entries)
@@ -344,7 +344,7 @@ class Portal:
             number=number,
             count=len(pieces),
             base=f"/values/{quote(contract.id, safe='')}",
-            tables=tables(visit.view, contract, part, visit.look.language),
+            tables=tables(visit.view, contract, part, visit.look.language, notation=visit.look.language),
         )
 
     async def _period_file(self, request: web.Request, visit: Visit) -> web.StreamResponse:

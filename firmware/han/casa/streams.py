@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 LINES: Final = 200
 """Lines of a list in one piece; behind each others get their turn."""
@@ -39,7 +39,8 @@ async def sent(request: web.Request, pieces: Iterator[str], headers: Mapping[str
 
     Args:
         request: what is answered.
-        pieces: of the body; each is asked for when the client has taken those before.
+        pieces: of the body; each is asked for when the client has taken those before. HEAD has no body, and the length
+            only where that of GET has it.
         headers: of the answer, with its Content-Type.
     """
     held, size = [], 0
@@ -54,6 +55,9 @@ async def sent(request: web.Request, pieces: Iterator[str], headers: Mapping[str
     answer = web.StreamResponse(headers=headers)
     try:
         await answer.prepare(request)
+        if request.method == hdrs.METH_HEAD:  # its answer has no body, and aiohttp does not frame what is written here
+            await answer.write_eof()
+            return answer
         for piece in chain(("".join(held),), pieces):
             await answer.write(piece.encode())
             await asyncio.sleep(0)

@@ -76,9 +76,17 @@ def parts(contract: HanContract, period: ShownPeriod, now_s: float) -> tuple[Par
 
 
 def tables(
-    view: ConsumerView, contract: HanContract, part: Part, language: Language, only: tuple[str, str] | None = None
+    view: ConsumerView,
+    contract: HanContract,
+    part: Part,
+    language: Language,
+    only: tuple[str, str] | None = None,
+    notation: Language = "de",
 ) -> list[Table]:
-    """What a contract has between `begin_s`, not included, and `end_s`; `only`: the table of this kind and name."""
+    """What a contract has between `begin_s`, not included, and `end_s`; `only`: the table of this kind and name.
+
+    Files have the German notation of numbers in either language, pages that of theirs.
+    """
     found = []
     use_case = contract.profile.evaluation.use_case
     sent = _Sent(view.sent(contract.id))
@@ -86,14 +94,14 @@ def tables(
     if only in (None, (kind, contract.id)):
         entries = list(view.derived(contract.id, part.begin_s + 1, part.end_s))
         if entries:
-            found.append(_derived(kind, contract.id, entries, sent, language))
+            found.append(_derived(kind, contract.id, entries, sent, language, notation))
     if use_case in WITH_ORIGINALS:
         for meter in dict.fromkeys(meter for meter, _ in contract.contract.registers):
             if only not in (None, ("original", meter.lower())):
                 continue
             wanted = {obis for each, obis in contract.contract.registers if each == meter}
             readings = list(view.originals(meter, part.begin_s + 1, part.end_s))
-            found.append(_original(meter, readings, wanted, sent, language))
+            found.append(_original(meter, readings, wanted, sent, language, notation))
     return found
 
 
@@ -103,6 +111,7 @@ def _original(
     wanted: Collection[str],
     sent: _Sent,
     language: Language,
+    notation: Language,
 ) -> Table:
     columns: dict[Column, None] = {}
     found: list[tuple[Reading, dict[Column, str]]] = []
@@ -112,7 +121,7 @@ def _original(
             if entry.obis in wanted and is_number(entry):
                 column = (hex_code(entry.obis), entry.unit)
                 columns[column] = None
-                cells[column] = shown_value(entry.value, entry.scaler, entry.unit)  # type: ignore[arg-type]
+                cells[column] = shown_value(entry.value, entry.scaler, entry.unit, notation)  # type: ignore[arg-type]
         found.append((one, cells))
     lines = [
         Row(
@@ -127,7 +136,9 @@ def _original(
     return Table("original", meter.lower(), _headings(columns), tuple(lines))
 
 
-def _derived(kind: str, name: str, entries: Iterable[DerivedEntry], sent: _Sent, language: Language) -> Table:
+def _derived(
+    kind: str, name: str, entries: Iterable[DerivedEntry], sent: _Sent, language: Language, notation: Language
+) -> Table:
     columns: dict[Column, None] = {}
     lines: dict[tuple[int, str], tuple[int | None, dict[Column, str]]] = {}
     for one in entries:
@@ -137,7 +148,7 @@ def _derived(kind: str, name: str, entries: Iterable[DerivedEntry], sent: _Sent,
         cells = lines.setdefault((what.at_s, str(what.status)), (captured_s, {}))[1]
         columns[column] = None
         if what.amount is not None:
-            cells[column] = shown_value(what.amount.value, what.amount.scaler, what.unit)
+            cells[column] = shown_value(what.amount.value, what.amount.scaler, what.unit, notation)
     found = [
         Row(
             at_s,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from devices.errors import UsageError
@@ -13,6 +11,7 @@ from firmware.han.conexa.scaling import Scaling
 from firmware.han.conexa.times import written
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
+from firmware.han.reasons import in_words
 from firmware.han.view import ConsumerView
 from firmware.logs.book import LogEntry
 
@@ -36,18 +35,6 @@ _ALLOWED: Final = tuple(
 """Which parameters go together."""
 _LEVELS: Final = {"info": "1", "warning": "2", "error": "3", "fatal": "4"}
 _OUTCOMES: Final = {"success": "0", "failure": "1"}
-_GERMAN: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {
-        "way": {"password": "Passwort", "certificate": "Zertifikat"},
-        "initiator": {"consumer": "Letztverbraucher", "administrator": "Administrator"},
-        "functions": {"none": "keine"},
-        "reason": {
-            "a self-test is under way": "ein Selbsttest läuft schon",
-            "the next self-test is possible at": "der nächste ist möglich ab",
-        },
-    }
-)
-"""Parameter -> begin of its words -> the same in German; what is not here stays as it was logged."""
 
 
 def log(desk: HanDesk, scaling: Scaling, view: ConsumerView, parameters: Parameters) -> dict[str, Any]:
@@ -81,14 +68,7 @@ def message(desk: HanDesk, one: LogEntry, language: Language) -> str:
     event = desk.product.data.events.get(one.event)
     if event is None:
         return one.text
-    told = dict(one.parameters)
-    if language == "de":
-        for name, words in _GERMAN.items():
-            said = str(told.get(name, ""))
-            for english, german in words.items():
-                if said.startswith(english):
-                    told[name] = german + said.removeprefix(english)
-    return event.text(told, language)
+    return event.text(in_words(one.parameters, language), language)
 
 
 def _entry(desk: HanDesk, view: ConsumerView, one: LogEntry) -> dict[str, str]:

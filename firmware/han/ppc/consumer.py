@@ -90,6 +90,7 @@ class ConsumerService:
         """His session and whether it begins; without one True says that this is not for whoever asks.
 
         A GET is a login, unless a page of the session asks for another language; so is a request without any session.
+        ``?lang=`` in the target of a POST asks for a language as well, for the answer and what follows.
         Out of the page of another host a form begins none, and a link none in place of one that is open.
         """
         language = pages.language_chosen(request)
@@ -97,12 +98,13 @@ class ConsumerService:
         if form.get("sessionid"):
             given = (form["sessionid"], *given)
         action = form.get("action", "")
-        switch = request.method == "GET" and not action and form.get("lang") in ("de", "en")
+        asked = pages.language_asked(request)
+        switch = not action and asked is not None
         if action or switch:
             session, why = self._sessions.find(user.id, given, nonce)
             if session is not None:
-                if switch:
-                    session.language = language
+                if asked is not None:
+                    session.language = asked
                 return session, False
             if why != "none" and not switch:
                 return None, why == "foreign"

@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 from firmware.han.desk import HanDesk
 from firmware.han.ppc import wording
 from firmware.han.ppc.rows import numbers, shown_s
+from firmware.han.reasons import in_words
 from firmware.han.sealing import sealed
 from firmware.han.users import HanUser
 from firmware.han.view import HanContract
@@ -132,7 +133,7 @@ def _entry(desk: HanDesk, at: int, one: LogEntry) -> str:
     template = one.text if event is None else event.text_de
     names = [] if event is None else _PLACE.findall(template)
     comment = re.sub("--+", "-", _clean(_PLACE.sub(r"[\1]", template))).rstrip("-")
-    parameters = wording.shown_parameters(one, "de")
+    parameters = in_words(one.parameters, "de")
     filled = [escape(_clean(str(parameters.get(name, "")))) for name in names]
     told = "".join(
         f'<ns2:message_extension id="{place}">{text}</ns2:message_extension>' for place, text in enumerate(filled, 1)

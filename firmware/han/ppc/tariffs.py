@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from firmware.config import Options
 from firmware.han.pages import Language
 from firmware.han.ppc import answers, exports, wording
 from firmware.han.ppc.call import Call
@@ -16,6 +17,7 @@ from firmware.han.view import BillingSpan, HanContract
 from firmware.metering.derived import DerivedEntry
 from firmware.metering.tariffs.local_time import DEFAULT_PERIOD_S
 from firmware.metering.tariffs.readings import groups
+from firmware.metering.tariffs.taf6 import KEPT_DAYS
 from firmware.metering.values import Reading
 from firmware.profiles.kinds import logical_name
 
@@ -24,6 +26,8 @@ TTID: Final = "ttid"
 _CHOOSE, _PERIODS = "", "periods"
 _FROM_ORIGINALS: Final = frozenset((7,))
 """Use cases whose list is that of the original values."""
+_ON_DEMAND: Final = 6
+"""Use case whose daily values are kept for a time of their own (han 5.6)."""
 _LATE_S: Final = 86_400
 """How much further than a period without an end its values are looked for."""
 
@@ -73,6 +77,14 @@ def _end(call: Call, end_s: int | None) -> str:
     return call.told(wording.UNLIMITED) if end_s is None else wording.shown_time(end_s)
 
 
+def _kept_days(options: Options, use_case: int) -> float:
+    """How long the values of a use case are kept, days; 0: for ever."""
+    if use_case in _FROM_ORIGINALS:
+        return options.retention_original_days
+    days = options.retention_derived_days
+    return min(days or KEPT_DAYS, KEPT_DAYS) if use_case == _ON_DEMAND else days
+
+
 async def choose(call: Call) -> web.Response:
     """The list of tariff profiles."""
     options = [(call.session.handle(TID, one.id), one.contract.tariff) for one in call.view.contracts()]
@@ -95,7 +107,7 @@ async def profile(call: Call) -> web.Response:
         (Label.USAGE_POINT, terms.usage_point),
         ("Abrechnungsperiode (sek.)", _seconds(call.view.periods(found.id)) if billed else "0"),
         ("Registerperiode (sek.)", str(evaluation.period_s or DEFAULT_PERIOD_S)),
-        ("Vorhaltezeit (Tage)", f"{call.desk.options.retention_derived_days:.0f}"),
+        ("Vorhaltezeit (Tage)", f"{_kept_days(call.desk.options, evaluation.use_case):.0f}"),
         ("Beginn Validierungsperiode", wording.shown_time(terms.begin_s)),
         ("Ende Validierungsperiode", _end(call, terms.end_s)),
         ("Tarifstufen", str(len(evaluation.stages) or 1)),

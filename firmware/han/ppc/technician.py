@@ -87,6 +87,7 @@ class TechnicianService:
         found, _ = self._sessions.find(user.id, (form["session"],))
         if found is None:
             return self._stranger(language, LOG_IN_AGAIN)
+        found.language = pages.language_asked(request) or found.language
         call = _Call(self._desk, user, found, form, self._version)
         try:
             return self._run(call, action)

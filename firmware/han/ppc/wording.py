@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
@@ -20,10 +20,10 @@ from markupsafe import Markup
 from devices.protocols.http_digest import MD5
 from devices.protocols.sml.units import unit_name
 from firmware.config import Options
-from firmware.han.authentication import CERTIFICATE_OUTDATED, LOCKED_OUT
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
 from firmware.han.ppc.english import told
+from firmware.han.reasons import in_words
 from firmware.han.users import HanUser
 from firmware.logs.book import LogEntry
 from firmware.metering.status_word import GatewayBit
@@ -90,14 +90,6 @@ _MEASURES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "6-1.0": ("Wärmemenge", "Heat"),
     }
 )
-_REASONS: Final[Mapping[Any, tuple[str, str]]] = MappingProxyType(
-    {
-        "password": ("Benutzername oder Passwort falsch", "wrong user name or password"),
-        CERTIFICATE_OUTDATED: ("Zertifikat zurzeit nicht gültig", "certificate not valid at this time"),
-        LOCKED_OUT: ("Anmeldung gesperrt", "login locked"),
-    }
-)
-"""Why a login was refused, as the log keeps it -> German, English."""
 MEDIA: Final[Mapping[str, str]] = MappingProxyType(
     {
         "electricity": "Elektrizität",
@@ -264,16 +256,7 @@ def _stream(version: str, delivered: str, usual: str) -> str:
 def message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
     """The text of a log entry in a language; as it was stored when its event has no texts."""
     event = desk.product.data.events.get(entry.event)
-    return entry.text if event is None else event.text(shown_parameters(entry, language), language)
-
-
-def shown_parameters(entry: LogEntry, language: Language) -> dict[str, Any]:
-    """What fills the places of a log entry's text: a reason that the log keeps as one word of its own, in words."""
-    place = 0 if language == "de" else 1
-    return {
-        name: _REASONS[value][place] if name == "errors" and value in _REASONS else value
-        for name, value in entry.parameters.items()
-    }
+    return entry.text if event is None else event.text(in_words(entry.parameters, language), language)
 
 
 def numbered_message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
