@@ -9,6 +9,8 @@ JOBS ?= 2
 # Cases of each scenario that `make test` runs; empty: all of them.
 SAMPLE ?=
 FUZZ_RUNS ?= 1000000
+# Tests start many programs; compiling all of them anew takes a sixth of the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run install test lint types contract unit scenarios bench test-gpio fuzz schema lock clean
 
