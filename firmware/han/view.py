@@ -92,7 +92,6 @@ class ConsumerView:
         self._memory = memory
         self._product = product
         self._now_s = now_s
-        self._known: dict[str, _Spans] = {}
 
     # --- meters
 
@@ -107,22 +106,21 @@ class ConsumerView:
         return None if _ALL in spans else frozenset(spans)
 
     def _spans(self, meter: str) -> _Spans:
-        if meter not in self._known:
-            self._known[meter] = self._looked_up(meter)
-        return self._known[meter]
+        return self._spans_by_meter.get(meter, {})
 
-    def _looked_up(self, meter: str) -> _Spans:
-        found: _Spans = {}
+    @cached_property
+    def _spans_by_meter(self) -> dict[str, _Spans]:
+        found: dict[str, _Spans] = {}
         for name, profile in self._store.profiles.items():
-            if isinstance(profile, SensorProfile) and (profile.meter, profile.consumer) == (meter, self.user.id):
+            if isinstance(profile, SensorProfile) and profile.consumer == self.user.id:
                 since_s = self._store.since_s(name)
-                found.setdefault(_ALL, []).append((-_FOR_EVER if since_s is None else since_s, _FOR_EVER))
+                span = (-_FOR_EVER if since_s is None else since_s, _FOR_EVER)
+                found.setdefault(profile.meter, {}).setdefault(_ALL, []).append(span)
         for one in self._own_profiles:
             end_s = one.evaluation.end_s
             span = (one.evaluation.begin_s, _FOR_EVER if end_s is None else end_s)
             for source in one.evaluation.sources:
-                if source.meter == meter:
-                    found.setdefault(source.obis, []).append(span)
+                found.setdefault(source.meter, {}).setdefault(source.obis, []).append(span)
         return found
 
     # --- original values
