@@ -7,7 +7,7 @@ can be compared with what another program read from the same meter.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
@@ -105,17 +105,6 @@ def octets_to_sign(reading: Reading) -> list[bytes]:
         )
         for one in reading.entries
     ]
-
-
-def signed(reading: Reading, signatures: Sequence[bytes]) -> Reading:
-    """The reading with the signatures of what `octets_to_sign` gave."""
-    if reading.gap:
-        return replace(reading, signature=signatures[0])
-    entries = tuple(
-        Entry(one.obis, one.value, one.scaler, one.unit, one.status, signature)
-        for one, signature in zip(reading.entries, signatures, strict=True)
-    )
-    return Reading(reading.meter, reading.grid_s, reading.capture_us, reading.status, entries)
 
 
 def digest_of(reading: Reading) -> bytes:

@@ -116,8 +116,6 @@ def profile_statements(plain_ones: Iterable[dict[str, Any]], first: int = 1) -> 
 
 def reading_statements(module: SecurityModule, readings: Iterable[Reading], *, sign: bool = True) -> list[Statement]:
     """What stores readings as the metering core does, signed; or with empty signatures, where nobody looks at them."""
-    signed = []
-    for one in readings:
-        octets = values.octets_to_sign(one)
-        signed.append(values.signed(one, [module.sign(text) if sign else bytes(SIGNATURE_OCTETS) for text in octets]))
-    return list(values.store(signed))
+    kept = list(readings)
+    octets = [text for one in kept for text in values.octets_to_sign(one)]
+    return values.store_signed(kept, [module.sign(text) if sign else bytes(SIGNATURE_OCTETS) for text in octets])

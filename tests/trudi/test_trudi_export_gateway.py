@@ -31,7 +31,7 @@ from firmware.config import Options
 from firmware.logs.book import LogBook, LogEntry
 from firmware.metering.contracts import Contract, contract_statement, contracts
 from firmware.metering.trudi_export import UOM, Exported, export_contract
-from firmware.metering.values import Entry, Reading, octets_to_sign, signed, store
+from firmware.metering.values import Entry, Reading, octets_to_sign, store_signed
 from firmware.security.certificates import make_certificates
 from firmware.security.module import SecurityModule, make_keys
 from firmware.storage.kept import KeptMemory
@@ -298,14 +298,14 @@ def memory_with(readings: list[Reading], **changes: object) -> NonVolatileMemory
     make_keys(memory, rng, "brainpoolP256r1")
     make_certificates(memory, rng, "EXYZ0123456789", Options(), datetime.fromtimestamp(START, UTC))
     module = SecurityModule(memory)
-    done = [signed(one, [module.sign(octets) for octets in octets_to_sign(one)]) for one in readings]
+    signatures = [module.sign(octets) for one in readings for octets in octets_to_sign(one)]
     plain = {
         "name": "c", "use_case": 7, "consumer": "anna.sm", "usage_point": "DE1", "supplier": "S", "tariff": "T",
         "registers": (("M1", ENERGY),), "begin_s": START, "end_s": None, "period_s": 900,
     }  # fmt: skip
     memory.commit(
         [
-            *store(done),
+            *store_signed(readings, signatures),
             contract_statement(Contract(**(plain | changes))),  # type: ignore[arg-type]
             setting_statement("hardware", "EXYZ0123456789"),
             image_statement("firmware", "1.0", firmware_image("firmware", "1.0")),
