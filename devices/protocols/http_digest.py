@@ -14,6 +14,7 @@ from typing import Final
 MD5: Final = "MD5"
 SHA_256: Final = "SHA-256"
 _HASHES: Final = {MD5: hashlib.md5, SHA_256: hashlib.sha256}
+_ALGORITHMS: Final = {name.lower(): name for name in _HASHES}
 LONGEST_HEADER: Final = 4096
 """Characters of an Authorization header that are read at all."""
 LONGEST_CNONCE: Final = 64
@@ -81,7 +82,7 @@ def parse_authorization(header: str) -> Credentials:
     missing = [name for name in ("username", "realm", "nonce", "uri", "response") if name not in given]
     if missing:
         raise DigestError(f"{missing[0]} is missing", len(header))
-    algorithm = {name.lower(): name for name in _HASHES}.get(given.get("algorithm", MD5).lower())
+    algorithm = _ALGORITHMS.get(given.get("algorithm", MD5).lower())
     if algorithm is None:
         raise DigestError("an unknown algorithm", header.find("algorithm"))
     if not _HEX.fullmatch(given["response"]):
@@ -117,7 +118,7 @@ def _parameters(header: str) -> dict[str, str]:
         name = match[1].lower()
         if name in found:
             raise DigestError(f"{name} is there twice", place)
-        found[name] = match[3] if match[2] is None else _ESCAPED.sub(r"\1", match[2])
+        found[name] = match[3] if match[2] is None else _ESCAPED.sub(r"\1", match[2]) if "\\" in match[2] else match[2]
         place = match.end()
     return found
 

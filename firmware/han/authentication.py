@@ -18,7 +18,7 @@ from typing import Final, Literal
 from cryptography import x509
 
 from devices.clock import Clock
-from devices.protocols.http_digest import MD5, DigestError, challenge, ha1, matches, parse_authorization
+from devices.protocols.http_digest import MD5, Credentials, DigestError, challenge, ha1, matches, parse_authorization
 from firmware.han.reasons import CERTIFICATE_OUTDATED, LOCKED_OUT
 from firmware.han.users import Directory, HanUser
 from firmware.own_clock import OwnClock
@@ -139,19 +139,21 @@ class Authentication:
         """A nonce is not to be used any more, as after a logout."""
         self._nonces.pop(nonce, None)
 
-    def digest(self, method: str, target: str, header: str | None, *, algorithms: Sequence[str] = (MD5,)) -> Checked:
+    def digest(
+        self, method: str, target: str, header: str | Credentials | None, *, algorithms: Sequence[str] = (MD5,)
+    ) -> Checked:
         """Check the Authorization header of a request.
 
         Args:
             method: of the request.
             target: its request target as sent; the client's uri must equal it (han 1).
-            header: the header, None without one.
+            header: the header, or what was read in it; None without one.
             algorithms: those whose answers are taken.
         """
         if header is None:
             return Checked(None, "none")
         try:
-            given = parse_authorization(header)
+            given = parse_authorization(header) if isinstance(header, str) else header
         except DigestError:
             return Checked(None, "malformed")
         if given.realm != self.realm or given.uri != target:

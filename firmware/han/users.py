@@ -46,20 +46,25 @@ class Directory:
     """The users as the profiles say at this moment; one with password and certificate has two profiles.
 
     Args:
-        profiles: gives the profiles in force, by id.
+        profiles: gives the profiles in force, by id; another object when they have changed.
     """
 
     def __init__(self, profiles: Callable[[], Mapping[str, Profile]]) -> None:
         self._profiles = profiles
+        self._read: Mapping[str, Profile] = {}
+        self._users: tuple[HanUser, ...] = ()
 
     def users(self) -> tuple[HanUser, ...]:
-        """All users."""
-        found: dict[tuple[HanRole, str], HanUser] = {}
-        for one in self._profiles().values():
-            if isinstance(one, HanProfile):
-                key = (one.role, one.user)
-                found[key] = _joined(found.get(key), one)
-        return tuple(found.values())
+        """All users; made anew when the profiles are others."""
+        profiles = self._profiles()
+        if profiles is not self._read:
+            found: dict[tuple[HanRole, str], HanUser] = {}
+            for one in profiles.values():
+                if isinstance(one, HanProfile):
+                    key = (one.role, one.user)
+                    found[key] = _joined(found.get(key), one)
+            self._read, self._users = profiles, tuple(found.values())
+        return self._users
 
     def by_login(self, login: str) -> HanUser | None:
         """The user of that name who logs in with a password."""

@@ -140,7 +140,10 @@ class ConsumerView:
             if begin_s <= last_s:
                 for (grid_s,) in self._memory.query(sql, (meter, begin_s, last_s, obis)):
                     newest_s = int(grid_s)
-        return None if newest_s is None else next(self.originals(meter, newest_s, newest_s), None)
+        if newest_s is None:
+            return None
+        (found,) = values.read(self._memory, meter, newest_s, newest_s + 1)
+        return _within(found, self._spans(meter))
 
     def originals(self, meter: str, begin_s: int, end_s: int) -> Iterator[Reading]:
         """Readings of a meter with the registers that he may see, both bounds included, the oldest first.

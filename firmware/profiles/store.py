@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from devices.errors import UsageError
@@ -112,8 +113,9 @@ class ProfileStore:
         self._configured = tuple(SensorProfile.of(one) for one in configured)
         self._removed: list[str] = memory.setting(REMOVED, [])
         self._entries: dict[str, Entry] = {}
+        self._in_force: Mapping[str, Profile] | None = None
         for entry in (*self._of_configuration(stored), *stored):
-            self._entries[entry.profile.id] = entry
+            self._keep(entry)
 
     def _of_configuration(self, stored: Sequence[Entry]) -> list[Entry]:
         ids = {one.profile.id for one in stored}
@@ -127,9 +129,15 @@ class ProfileStore:
     # --- what there is
 
     @property
-    def profiles(self) -> dict[str, Profile]:
-        """The profiles by id in the order in which they were installed; deleted ones are not among them."""
-        return {one.profile.id: one.profile for one in self._ordered if not one.archived}
+    def profiles(self) -> Mapping[str, Profile]:
+        """The profiles by id in the order in which they were installed; deleted ones are not among them.
+
+        The same object until an order changes something.
+        """
+        if self._in_force is None:
+            found = {one.profile.id: one.profile for one in self._ordered if not one.archived}
+            self._in_force = MappingProxyType(found)
+        return self._in_force
 
     @property
     def evaluations(self) -> tuple[TariffProfile, ...]:
@@ -214,7 +222,7 @@ class ProfileStore:
         if bad:
             return self._refuse(bad)
         with self._writer.together():
-            self._writer.put([self._entries.pop(one.id).deletion for one in gone])
+            self._writer.put([self._drop(one.id).deletion for one in gone])
             made = [
                 Entry(
                     number,
@@ -329,10 +337,18 @@ class ProfileStore:
         last_s = last_grid(self._memory, meter)
         return self._now_s() if last_s is None else max(self._now_s(), last_s + 1)
 
+    def _keep(self, entry: Entry) -> None:
+        self._entries[entry.profile.id] = entry
+        self._in_force = None
+
+    def _drop(self, name: str) -> Entry:
+        self._in_force = None
+        return self._entries.pop(name)
+
     def _put(self, made: Iterable[Entry]) -> None:
         statements: list[Statement] = []
         for entry in made:
-            self._entries[entry.profile.id] = entry
+            self._keep(entry)
             statements.append(entry.statement)
             one = entry.profile
             if isinstance(one, TariffProfile):
@@ -344,10 +360,11 @@ class ProfileStore:
         """An evaluation profile that has values stays as archive, with its contract, so that they can be told."""
         one = entry.profile
         if isinstance(one, TariffProfile) and self.state(one.id) is not State.READY:
-            kept = self._entries[one.id] = replace(entry, archived=True)
+            kept = replace(entry, archived=True)
+            self._keep(kept)
             self._writer.put([kept.statement])
             return
-        del self._entries[one.id]
+        self._drop(one.id)
         statements = [entry.deletion] if entry.number else []
         if isinstance(one, SensorProfile) and any(each.meter == one.meter for each in self._configured):
             self._removed = sorted({*self._removed, one.meter})

@@ -13,6 +13,7 @@ from han_conexa_rig import (
     bench,
 )
 
+from firmware.profiles.forms import plain_of
 from firmware.selftest import LAST
 from firmware.storage.memory import NonVolatileMemory
 
@@ -93,13 +94,8 @@ async def test_many_wrong_passwords_lock_consumers_out(conexa: Bench) -> None:
 async def test_rights_that_are_not_given_are_refused(conexa: Bench) -> None:
     session = conexa.gateway._session
     assert session is not None
-    entry = session.profiles._entries[f"han-{OTHER}"]
-    session.profiles._entries[f"han-{OTHER}"] = type(entry)(
-        entry.number,
-        type(entry.profile)(
-            **{name: getattr(entry.profile, name) for name in entry.profile.__slots__} | {"rights": ("values",)}
-        ),
-    )
+    other = plain_of(session.profiles.profiles[f"han-{OTHER}"])
+    assert session.profiles.change(other | {"rights": ["values"]}).good
     digest = Digest(OTHER, OTHER_PASSWORD)
     assert (await conexa.call("self-test", digest)).status == 403
     assert (await conexa.call("log", digest)).status == 403

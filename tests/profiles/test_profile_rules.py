@@ -29,7 +29,12 @@ from firmware.profiles import Limits, Progress
 
 def test_a_profile_of_each_kind_is_taken_in_one_piece(clock: Clock, pki: Pki) -> None:
     shelf = Shelf(clock, pki).filled()
-    assert list(shelf.store.profiles) == ["box", "taf1", f"meter-{METER}", "emt", "gwa", "ntp", "han-consumer-2"]
+    taken = shelf.store.profiles
+    assert list(taken) == ["box", "taf1", f"meter-{METER}", "emt", "gwa", "ntp", "han-consumer-2"]
+    assert shelf.store.profiles is taken  # by which readers know that nothing has changed
+    assert shelf.store.change(person(rights=["values"])).good
+    assert shelf.store.profiles is not taken
+    assert shelf.store.profiles["han-consumer-2"] != taken["han-consumer-2"]
 
 
 @pytest.mark.parametrize("use_case", [1, 2, 6, 7, 9, 10, 14])

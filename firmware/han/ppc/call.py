@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
+from markupsafe import Markup
 
 from firmware.han import pages
 from firmware.han.desk import HanDesk
@@ -79,16 +80,18 @@ class Call:
     def page(self, template: str, title: str, **values: Any) -> web.Response:
         """A page of his."""
         in_body = self.desk.options.han_ppc_session == "body"
+        token, in_fields = self.session.token(), self.session.id if in_body else ""
+        section = _SECTIONS.get(self.form.get("action", "") or WELCOME, "")
         return answers.page(
             template,
             cookie=self.session.id if self.begun and not in_body else None,
             prefix=f"sessionid={self.session.id}&" if self.begun and in_body else "",
             **frame(self.desk, self.session.language, self.version),
             title=title,
-            tkn=self.session.token(),
-            sessionid=self.session.id if in_body else "",
+            tkn=token,
+            sessionid=in_fields,
             user=self.user.login,
-            section=_SECTIONS.get(self.form.get("action", "") or WELCOME, ""),
+            menu=_menu(self.session.language, token, in_fields, section),
             **values,
         )
 
@@ -129,6 +132,13 @@ class Entry:
 
     run: Action
     right: Right | None = None
+
+
+@lru_cache(maxsize=256)
+def _menu(language: pages.Language, token: str, session: str, section: str) -> Markup:
+    """The menu of a session's pages; it is most of the forms that a page has, and the same in all of a section."""
+    values = {"path": PATH, "lang": language, "tkn": token, "sessionid": session, "section": section}
+    return Markup(pages.render(answers.PRODUCT, "menu.html", **values))
 
 
 def frame(desk: HanDesk, language: pages.Language, version: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from devices.protocols.http_digest import DigestError, parse_authorization
+from devices.protocols.http_digest import Credentials, DigestError, parse_authorization
 from firmware.han import pages
 from firmware.han.authentication import Checked
 from firmware.han.desk import HanDesk
@@ -73,11 +73,11 @@ class ConsumerService:
             if checked.why == "locked":
                 return self._refused(request)
             return answers.challenge(authentication.challenge())
-        nonce = _nonce(header)
-        if nonce and self._sessions.was_used(nonce):  # empty, as a nonce of an earlier cycle gives (han 2.1)
-            authentication.forget(nonce)
+        given = _credentials(header)
+        if given is not None and self._sessions.was_used(given.nonce):  # empty, as after an earlier cycle (han 2.1)
+            authentication.forget(given.nonce)
             return answers.html("")
-        checked = authentication.digest(request.method, target_of(request), header)
+        checked = authentication.digest(request.method, target_of(request), given or header)
         if checked.user is not None:
             return checked
         if checked.why in ("wrong", "locked"):
@@ -142,8 +142,8 @@ class ConsumerService:
         )
 
 
-def _nonce(header: str) -> str:
+def _credentials(header: str) -> Credentials | None:
     try:
-        return parse_authorization(header).nonce
+        return parse_authorization(header)
     except DigestError:
-        return ""
+        return None
