@@ -153,7 +153,7 @@ class SelfTest:
     async def order(self, initiator: str) -> Order:
         """Somebody wants a self-test; CONEXA and CASA carry it out, and store its result, before this returns."""
         rules = self._unit.product.selftest
-        refused = self._refusal(rules.lock_s)
+        refused = self._refusal()
         if initiator not in (*rules.initiators, ADMINISTRATOR):
             refused = Order(False, NOT_ALLOWED.format(initiator=initiator))
         if refused is not None:
@@ -177,14 +177,17 @@ class SelfTest:
         await self.check(log=True, at_start=False, initiator=initiator)
         await self._writer.flush()
 
-    def _refusal(self, lock_s: float | None) -> Order | None:
+    @property
+    def again_us(self) -> int | None:
+        """When the lock behind the latest order is over, microseconds since 1970; None: nothing is locked."""
+        last_us, lock_s = self._unit.memory.setting(LAST), self._unit.product.selftest.lock_s
+        return None if last_us is None or not lock_s else int(last_us) + round(lock_s * 1e6)
+
+    def _refusal(self) -> Order | None:
         if self._running or self._ordered:
             return Order(False, UNDER_WAY)
-        last = self._unit.memory.setting(LAST)
-        if not lock_s or last is None:
-            return None
-        again_us = last + round(lock_s * 1e6)
-        if self._own.now_us() >= again_us:
+        again_us = self.again_us
+        if again_us is None or self._own.now_us() >= again_us:
             return None
         return Order(False, NOT_BEFORE.format(time=iso(again_us)), again_us)
 

@@ -115,7 +115,7 @@ def _simulate(commands: _Commands) -> None:
         type=_count(64, least=0),
         default=0,
         metavar="THREADS",
-        help="threads that sign while the core goes on, for further cores (default 0: the core signs itself)",
+        help="threads that sign beside the core, which helps them when it would have to wait (default 0: it signs alone)",
     )
     command.add_argument("--out", type=_folder, required=True, metavar="DIR", help="folder for the gateway's memory")
     command.add_argument("--json", action="store_true", help="figures as one JSON object")

@@ -170,6 +170,11 @@ class HanDesk:
         """Log a neutral event, in the consumer's log where the product says so."""
         self._control.event(name, consumer=consumer, **parameters)
 
+    def selftest_again_s(self) -> float | None:
+        """When a self-test is possible again, seconds since 1970; None: now."""
+        again_us = self.selftest.again_us
+        return None if again_us is None or again_us / 1e6 <= self.now_s() else again_us / 1e6
+
     async def order_selftest(self, user: HanUser) -> Order:
         """Order a self-test. PPC restarts by it, the others have its result in the log when this returns.
 

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 Language = Literal["de", "en"]
 _HERE: Final = Path(__file__).parent
+_MOST_DIGITS: Final = 6
 _LOCAL: Final = ZoneInfo("Europe/Berlin")
 STYLE: Final = (_HERE / "static" / "instrument.css").read_text(encoding="utf-8")
 COUNTDOWN: Final = (_HERE / "static" / "countdown.js").read_text(encoding="utf-8")
@@ -89,6 +90,11 @@ def page(text: str, *, status: int = 200, headers: Mapping[str, str] | None = No
 @cache
 def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def page_number(text: str | None) -> int:
+    """The number of a page of a list, counted from 1; 1 for what is none."""
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 1
 
 
 def shown_local(at_s: float | None, *, seconds: bool = True) -> str:

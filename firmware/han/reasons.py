@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from firmware.han.pages import Language
+from firmware.logs.book import LogEntry
+from firmware.product import Product
 from firmware.selftest import NOT_ALLOWED, NOT_BEFORE, UNDER_WAY
 
 WRONG_PASSWORD: Final = "password"
@@ -45,6 +47,12 @@ _PLACE: Final = re.compile(r"\\{(\w+)\\}")
 _PATTERNS: Final = tuple(
     (re.compile(_PLACE.sub(r"(?P<\1>\\S+)", re.escape(one))), told) for one, told in REASONS.items()
 )
+
+
+def message(product: Product, entry: LogEntry, language: Language) -> str:
+    """The text of a log entry in a language; as it is stored when the product has none for its event."""
+    event = product.data.events.get(entry.event)
+    return entry.text if event is None else event.text(in_words(entry.parameters, language), language)
 
 
 def in_words(parameters: Mapping[str, Any], language: Language) -> dict[str, Any]:

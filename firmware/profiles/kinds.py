@@ -36,7 +36,12 @@ Suite = Literal["ECKAEG_AES_128_GCM", "ECKAEG_AES_128_CBCCMAC", "ECKAEG_AES_192_
 HanRole = Literal["consumer", "technician"]
 Authentication = Literal["certificate", "password"]
 Right = Literal["values", "tariffs", "consumer_log", "system_log", "selftest", "device_data"]
-"""What somebody may read or do at the home interface (wan-core 8.1)."""
+"""What somebody may read or do at the home interface (wan-core 8.1); the words are ours.
+
+``values``: the meters and their readings; ``tariffs``: contracts and all that stands in them, also the readings of a
+TAF-7; ``consumer_log``, ``system_log``: the log; ``selftest``: order one; ``device_data``: what a program or a page is
+told of the gateway itself.
+"""
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEK: Final[tuple[Weekday, ...]] = get_args(Weekday)
 

@@ -79,6 +79,35 @@ async def test_other_paths_and_methods_are_refused(gateway: Ppc) -> None:
     assert await gateway.outside(look) == [404, 404, 404, 404, 405, 405, 405]
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status", "german", "english"),
+    [
+        ("GET", "/", None, 404, "Diese Seite gibt es nicht", "There is no such page"),
+        ("PUT", PATH, "", 405, "So kann diese Seite nicht aufgerufen werden", "This page cannot be called like that"),
+        ("POST", PATH, "a" * 70_000, 413, "Die Anfrage ist zu lang", "The request is too long"),
+        ("POST", f"{PATH}?", "a=1", 417, "Die Anfrage kann nicht beantwortet werden", "The request cannot be answered"),
+    ],
+)
+@pytest.mark.parametrize("language", ["de", "en"])
+async def test_refusals_have_the_headers_and_words_of_the_product(
+    gateway: Ppc, method: str, target: str, body: str | None, status: int, german: str, english: str, language: str
+) -> None:
+    def look(host: str, port: int) -> None:
+        asked = f"{target}{'' if target.endswith('?') else '?'}lang={language}"
+        headers = {"Expect": "a-miracle"} if status == 417 else {}
+        answer = alice(host, port).raw(method, asked, body, headers)
+        assert (answer.status, answer.header("Content-Length")) == (status, str(len(answer.body)))
+        assert answer.all("Server") == ["SmartMeterGateway"]
+        assert answer.all("X-FRAME-OPTIONS") == ["deny"]
+        assert answer.all("Content-type") == ["text/html; charset=utf-8"]
+        said = html.document_fromstring(answer.text).xpath("//p[@role='alert']")
+        assert [one.text_content() for one in said] == [german if language == "de" else english]
+        told = (answer.text + " ".join(value for _, value in answer.headers)).lower()
+        assert not any(one in told for one in ("aiohttp", "python", "text/plain", "maximum request body", "not found"))
+
+    await gateway.outside(look)
+
+
 async def test_senseless_requests_do_not_bring_it_down(gateway: Ppc) -> None:
     def look(host: str, port: int) -> None:
         one = alice(host, port)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, cast, get_args
+from typing import get_args
 
 import pytest
 
 from devices.gateway_types import load
-from firmware.han.casa import log as casa_log
-from firmware.han.conexa import logbook
-from firmware.han.pages import Language
-from firmware.han.ppc import wording
-from firmware.han.reasons import CERTIFICATE_OUTDATED, LOCKED_OUT, REASONS, WORDS, WRONG_PASSWORD, in_words
+from firmware.han.reasons import CERTIFICATE_OUTDATED, LOCKED_OUT, REASONS, WORDS, WRONG_PASSWORD, in_words, message
 from firmware.logs.book import LogEntry
 from firmware.own_clock import iso
 from firmware.product import Product
@@ -48,28 +42,17 @@ PLACES: list[tuple[str, str, str, dict[str, str]]] = [
 """Product, event, place, what the gateway fills it with -> German."""
 
 
-def said(name: str, entry: LogEntry, language: Language) -> str:
-    product = Product(load(name))
-    desk = cast(Any, SimpleNamespace(product=product))
-    of: dict[str, Callable[[], str]] = {
-        "conexa": lambda: logbook.message(desk, entry, language),
-        "ppc": lambda: wording.message(desk, entry, language),
-        "casa": lambda: casa_log.message(product, entry, language),
-    }
-    return of[name]()
-
-
 @pytest.mark.parametrize(("product", "event", "place", "words"), PLACES)
 def test_a_message_has_each_of_its_words_in_its_language(
     product: str, event: str, place: str, words: dict[str, str]
 ) -> None:
-    data = load(product).events[event]
+    gateway, data = Product(load(product)), load(product).events[event]
     for kept, german in words.items():
         others = dict.fromkeys(data.parameters, "-")
         entry = LogEntry(1, 0, event, None, None, "info", "success", {**others, place: kept}, "")
-        assert said(product, entry, "de") == data.text({**others, place: german}, "de")
+        assert message(gateway, entry, "de") == data.text({**others, place: german}, "de")
         english = in_words({place: kept}, "en")[place]
-        assert said(product, entry, "en") == data.text({**others, place: english}, "en")
+        assert message(gateway, entry, "en") == data.text({**others, place: english}, "en")
         assert (english and english != german) or kept == ADMINISTRATOR
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from firmware.han.casa.formats import stamp_us
 from firmware.han.pages import Language
-from firmware.han.reasons import in_words
+from firmware.han.reasons import message
 from firmware.logs.book import LogEntry
 from firmware.product import Product
 
@@ -28,12 +28,6 @@ _STATUS: Final = MappingProxyType(
         ("en", "failure"): "Failed",
     }
 )
-
-
-def message(product: Product, one: LogEntry, language: Language) -> str:
-    """The text of an entry; as it is stored where the product has none in that language."""
-    event = product.data.events.get(one.event)
-    return one.text if event is None else event.text(in_words(one.parameters, language), language)
 
 
 def entry_json(product: Product, one: LogEntry) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from firmware.han.casa.sessions import COOKIE, Session, Sessions, is_token
 from firmware.han.casa.streams import sent
 from firmware.han.casa.tables import parts, tables
 from firmware.han.desk import HanDesk
-from firmware.han.pages import shown_local
+from firmware.han.pages import page_number, shown_local
 from firmware.han.server import certificate_of, from_elsewhere
 from firmware.han.users import HanUser
 from firmware.han.view import ConsumerView, HanContract
@@ -31,7 +31,6 @@ from firmware.own_clock import from_us
 from firmware.profiles.kinds import Right
 from firmware.security.certificates import certificate
 from firmware.security.module import GW_WAN_SIG
-from firmware.selftest import LAST
 
 LOG_DAYS: Final = 30
 """Days of the log that are shown unless somebody asks for others."""
@@ -222,14 +221,8 @@ class Portal:
             huid=desk.device_id.lower(),
             meters=meters,
             may_test=visit.user.may("selftest"),
-            next_s=self._next_selftest_s(),
+            next_s=desk.selftest_again_s(),
         )
-
-    def _next_selftest_s(self) -> float | None:
-        """When a self-test is possible again, None: now."""
-        last, lock_s = self._desk.unit.memory.setting(LAST), self._desk.product.selftest.lock_s
-        again_s = None if last is None or not lock_s else last / 1e6 + lock_s
-        return again_s if again_s is not None and again_s > self._desk.now_s() else None
 
     async def _selftest(self, request: web.Request) -> web.StreamResponse:
         """Order a self-test, from the start page, or with a digest as programs do."""
@@ -282,7 +275,7 @@ class Portal:
         span = self._range(request)
         entries = list(reversed(visit.view.log(begin_s=span.begin_s, end_s=span.end_s).entries))
         count = max(1, -(-len(entries) // LOG_ROWS))
-        number = min(_number(request, "page"), count)
+        number = min(page_number(request.query.get("page")), count)
         return visit.look.page(
             "log.html",
             title="log",
@@ -331,7 +324,7 @@ class Portal:
         contract = _contract(request, visit)
         period = self._chosen(request, visit, contract)
         pieces = parts(contract, period, self._desk.now_s())
-        number = min(_number(request, "page"), len(pieces))
+        number = min(page_number(request.query.get("page")), len(pieces))
         part = pieces[number - 1]
         return visit.look.page(
             "period.html",
@@ -392,12 +385,6 @@ async def _form(request: web.Request) -> Mapping[str, str]:
     except ValueError:
         raise web.HTTPBadRequest from None
     return {name: found[-1] for name, found in fields}
-
-
-def _number(request: web.Request, name: str) -> int:
-    """A page number from 1; 1 for what is none."""
-    text = request.query.get(name, "1")
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
 
 
 def _day(request: web.Request, name: str, usual: date) -> date:

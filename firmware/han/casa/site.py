@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from firmware.han.casa.portal import Portal
 from firmware.han.casa.sessions import Sessions
 from firmware.han.casa.technician import TechnicianService
 from firmware.han.desk import HanDesk
+from firmware.han.refusals import Made, in_own_words
 from firmware.han.server import new_application
 from firmware.han.sessions import Limits
 
@@ -32,7 +34,8 @@ def application(desk: HanDesk) -> web.Application:
     door = Doorkeeper(desk, sessions)
     paths = JsonPaths(desk, door)
     made = new_application()
-    made.middlewares.extend((_hosts(desk), _lockdown(desk), _errors(desk)))
+    made.middlewares.extend((_hosts(desk), _lockdown(desk)))
+    in_own_words(made, _refusals(desk))
     made.router.add_route("*", "/json", paths.answer)
     made.router.add_route("*", "/json/{path:.*}", paths.answer)
     made.router.add_routes(Portal(desk, door, sessions).routes())
@@ -77,23 +80,15 @@ def _lockdown(desk: HanDesk) -> Middleware:
     return check
 
 
-def _errors(desk: HanDesk) -> Middleware:
+def _refusals(desk: HanDesk) -> Made:
     """Refusals as a page, or as JSON where programs ask."""
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except web.HTTPException as refusal:
-            if refusal.status < 400 or refusal.status >= 500:
-                raise
-            kept = {name: refusal.headers[name] for name in ("Allow", "WWW-Authenticate") if name in refusal.headers}
-            if request.path.startswith("/json"):
-                text = json.dumps({"error": refusal.reason.lower()})
-                return web.Response(text=text, status=refusal.status, content_type=JSON, headers=kept)
-            word = "not_found" if refusal.status == 404 else "bad_request"
-            answer = Look.of(request, desk).page("refused.html", title=word, here="", word=word, status=refusal.status)
-            answer.headers.update(kept)
-            return answer
+    def made(request: web.Request, status: int) -> web.Response | None:
+        if status >= 500:
+            return None
+        if request.path.startswith("/json"):
+            return web.Response(text=json.dumps({"error": HTTPStatus(status).phrase.lower()}), content_type=JSON)
+        word = "not_found" if status == 404 else "bad_request"
+        return Look.of(request, desk).page("refused.html", title=word, here="", word=word)
 
-    return check
+    return made

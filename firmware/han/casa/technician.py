@@ -17,7 +17,7 @@ from firmware.han.casa.hosts import COMMON_NAME
 from firmware.han.casa.look import Look
 from firmware.han.casa.mdns import installed
 from firmware.han.desk import HanDesk
-from firmware.han.pages import shown_local
+from firmware.han.pages import page_number, shown_local
 from firmware.han.users import HanUser
 from firmware.profiles.kinds import Right
 
@@ -63,9 +63,7 @@ class TechnicianService:
     async def _log(self, request: web.Request, user: HanUser, look: Look) -> web.StreamResponse:
         entries = list(reversed(self._desk.system_log(user).entries))
         count = max(1, -(-len(entries) // ROWS))
-        text = request.query.get("page", "1")
-        number = int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
-        number = min(max(1, number), count)
+        number = min(count, page_number(request.query.get("page")))
         rows = log.rows(self._desk.product, entries[(number - 1) * ROWS : number * ROWS], look.language)
         return look.page(
             "system_log.html",

@@ -9,9 +9,10 @@ from firmware.han.conexa.lock import SelfTestLock
 from firmware.han.conexa.logbook import log_language
 from firmware.han.conexa.m2m import M2M
 from firmware.han.conexa.points import codes_of
-from firmware.han.conexa.refusals import Refusals
+from firmware.han.conexa.refusals import refusals
 from firmware.han.conexa.web import Web
 from firmware.han.desk import HanDesk
+from firmware.han.refusals import in_own_words
 from firmware.han.server import new_application
 
 
@@ -28,5 +29,5 @@ def application(desk: HanDesk) -> web.Application:
     programs, browsers = M2M(desk, access, lock), Web(desk, access, lock)
     programs.add_to(made)
     browsers.add_to(made)
-    Refusals(programs, browsers).add_to(made)
+    in_own_words(made, refusals(programs, browsers))
     return made

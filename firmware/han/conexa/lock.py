@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firmware.han.desk import HanDesk
 from firmware.han.users import HanUser
-from firmware.selftest import LAST, Order
+from firmware.selftest import Order
 
 
 class SelfTestLock:
@@ -20,10 +20,8 @@ class SelfTestLock:
     @property
     def left_s(self) -> float:
         """Seconds until the next one can be ordered, 0: now."""
-        last_us, lock_s = self._desk.unit.memory.setting(LAST), self._desk.product.selftest.lock_s
-        if last_us is None or not lock_s:
-            return 0.0
-        return float(min(lock_s, max(0.0, last_us / 1e6 + lock_s - self._desk.now_s())))
+        again_s, lock_s = self._desk.selftest_again_s(), self._desk.product.selftest.lock_s or 0.0
+        return 0.0 if again_s is None else min(lock_s, again_s - self._desk.now_s())
 
     async def order(self, user: HanUser) -> Order:
         """Order one; the result is in the consumer's log when this returns."""

@@ -11,7 +11,7 @@ from firmware.han.conexa.scaling import Scaling
 from firmware.han.conexa.times import written
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
-from firmware.han.reasons import in_words
+from firmware.han.reasons import message
 from firmware.han.view import ConsumerView
 from firmware.logs.book import LogEntry
 
@@ -63,14 +63,6 @@ def log_language(options: Options) -> Language:
     raise UsageError(f"CONEXA has no log messages in {wanted!r}", hint="han_conexa_log_language: de or en")
 
 
-def message(desk: HanDesk, one: LogEntry, language: Language) -> str:
-    """The text of an entry; as it is stored where the product has none of its own."""
-    event = desk.product.data.events.get(one.event)
-    if event is None:
-        return one.text
-    return event.text(in_words(one.parameters, language), language)
-
-
 def _entry(desk: HanDesk, view: ConsumerView, one: LogEntry) -> dict[str, str]:
     numbers = desk.options.han_conexa_log_numbers
     return {
@@ -78,7 +70,7 @@ def _entry(desk: HanDesk, view: ConsumerView, one: LogEntry) -> dict[str, str]:
         "event-sub-id": str(one.sub_id or 0),
         "index": str(one.number),
         "level": _LEVELS.get(one.level, "5") if numbers else one.level.upper(),
-        "message": message(desk, one, log_language(desk.options)),
+        "message": message(desk.product, one, log_language(desk.options)),
         "outcome": _OUTCOMES.get(one.outcome, "2") if numbers else one.outcome.upper(),
         "subject-identity": f"{desk.device_id.lower()}.sm",
         "time": written(one.time_us // 1_000_000),

@@ -15,10 +15,10 @@ from firmware.han import pages
 from firmware.han.authentication import Checked
 from firmware.han.conexa.access import Access
 from firmware.han.conexa.lock import SelfTestLock
-from firmware.han.conexa.logbook import message
 from firmware.han.conexa.sessions import Sessions, WebSession
 from firmware.han.conexa.texts import STATES, WORDS, refusal_of
 from firmware.han.desk import HanDesk
+from firmware.han.reasons import message
 from firmware.han.sessions import Limits, same
 from firmware.han.users import HanUser
 
@@ -143,15 +143,14 @@ class Web:
             raise web.HTTPForbidden
         entries = self._desk.system_log(session.user).entries[::-1]
         last = max(1, -(-len(entries) // PER_PAGE))
-        asked = request.query.get("page", "1")
-        number = min(last, max(1, int(asked))) if asked.isascii() and asked.isdigit() and len(asked) < 6 else 1
+        number = min(last, pages.page_number(request.query.get("page")))
         shown = entries[(number - 1) * PER_PAGE : number * PER_PAGE]
         return self._page(
             request,
             "system_log.html",
             "system_log",
             session,
-            entries=[(one, message(self._desk, one, pages.language_of(request))) for one in shown],
+            entries=[(one, message(self._desk.product, one, pages.language_of(request))) for one in shown],
             number=number,
             last=last,
             count=len(entries),

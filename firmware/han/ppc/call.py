@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers
 from firmware.han.ppc.english import told
 from firmware.han.ppc.sessions import Session
-from firmware.han.ppc.wording import shown_time
+from firmware.han.ppc.wording import read_time, shown_time
 from firmware.han.users import HanUser
 from firmware.han.view import ConsumerView
 from firmware.profiles.kinds import Right
@@ -81,7 +81,6 @@ class Call:
         """A page of his."""
         in_body = self.desk.options.han_ppc_session == "body"
         token, in_fields = self.session.token(), self.session.id if in_body else ""
-        section = _SECTIONS.get(self.form.get("action", "") or WELCOME, "")
         return answers.page(
             template,
             cookie=self.session.id if self.begun and not in_body else None,
@@ -91,9 +90,18 @@ class Call:
             tkn=token,
             sessionid=in_fields,
             user=self.user.login,
-            menu=_menu(self.session.language, token, in_fields, section),
+            menu=self._menu(token, in_fields),
             **values,
         )
+
+    def _menu(self, token: str, session: str) -> Markup:
+        """The menu, most of the forms that a page has; in all pages of a section it is the same."""
+        section = _SECTIONS.get(self.form.get("action", "") or WELCOME, "")
+        language, menus = self.session.language, self.session.menus
+        if (language, section) not in menus:
+            values = {"path": PATH, "lang": language, "tkn": token, "sessionid": session, "section": section}
+            menus[language, section] = Markup(pages.render(answers.PRODUCT, "menu.html", **values))
+        return menus[language, section]
 
     def told(self, german: str) -> str:
         """One of the fixed texts in the language of the session."""
@@ -112,10 +120,21 @@ class Call:
         """The page for a time that is none."""
         return self.problem(f"Ungültige Zeitangabe {text}", f"Invalid time {text}: write YYYY-MM-DD HH:MM:SS")
 
-    def number(self, name: str) -> int:
-        """A page number; 1 without or with a senseless one."""
-        text = self.form.get(name, "")
-        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+    def span(self) -> tuple[int | None, int | None] | web.Response:
+        """``from`` and ``to``, seconds since 1970, None for what is not there; or the page for a time that is none."""
+        found: list[int | None] = []
+        for name in ("from", "to"):
+            text = self.form.get(name, "")
+            try:
+                found.append(read_time(text, end=name == "to") if text else None)
+            except ValueError:
+                return self.wrong_time(text)
+        return found[0], found[1]
+
+    @property
+    def number(self) -> int:
+        """Number of the page of a list."""
+        return pages.page_number(self.form.get("page"))
 
 
 Action = Callable[[Call], Awaitable[web.Response]]
@@ -132,13 +151,6 @@ class Entry:
 
     run: Action
     right: Right | None = None
-
-
-@lru_cache(maxsize=256)
-def _menu(language: pages.Language, token: str, session: str, section: str) -> Markup:
-    """The menu of a session's pages; it is most of the forms that a page has, and the same in all of a section."""
-    values = {"path": PATH, "lang": language, "tkn": token, "sessionid": session, "section": section}
-    return Markup(pages.render(answers.PRODUCT, "menu.html", **values))
 
 
 def frame(desk: HanDesk, language: pages.Language, version: str) -> dict[str, Any]:

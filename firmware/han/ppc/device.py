@@ -6,12 +6,14 @@ from typing import Final
 
 from aiohttp import web
 
+from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers, exports, wording
 from firmware.han.ppc.call import Call
 from firmware.han.ppc.meters import label_of, too_many
+from firmware.han.reasons import message
 from firmware.han.users import HanUser
 
-ANSWER_S: Final = 0.5
+_ANSWER_S: Final = 0.5
 """Time in which the page that confirms a self-test goes out before the restart."""
 
 
@@ -48,24 +50,13 @@ async def software(call: Call) -> web.Response:
     return call.page("swversions.html", call.text("Softwareversionen", "Software"), rows=wording.versions(call.desk))
 
 
-def _bounds(call: Call) -> tuple[int | None, int | None] | web.Response:
-    found: list[int | None] = []
-    for name in ("from", "to"):
-        text = call.form.get(name, "")
-        try:
-            found.append(wording.read_time(text, end=name == "to") if text else None)
-        except ValueError:
-            return call.wrong_time(text)
-    return found[0], found[1]
-
-
 async def log(call: Call) -> web.Response:
     """The consumer's log, the newest entry first, page by page."""
-    bounds = _bounds(call)
+    bounds = call.span()
     if isinstance(bounds, web.Response):
         return bounds
     begin_s, end_s = bounds
-    number = call.number("page")
+    number = call.number
     after_s = None if end_s is None else end_s + 1
     found = call.view.log_page(number, begin_s=begin_s, end_s=after_s, newest_first=True)
     rows = [
@@ -73,7 +64,7 @@ async def log(call: Call) -> web.Response:
             wording.shown_time(one.time_us / 1e6),
             wording.LEVELS[one.level],
             "" if one.vendor_id is None else str(one.vendor_id),
-            wording.message(call.desk, one, call.session.language),
+            message(call.desk.product, one, call.session.language),
             call.told(wording.OUTCOMES[one.outcome]),
         )
         for one in found.entries
@@ -93,7 +84,7 @@ async def log(call: Call) -> web.Response:
 
 async def export_log(call: Call) -> web.Response:
     """The log as a file, or a text when there is none or too much of it."""
-    bounds = _bounds(call)
+    bounds = call.span()
     if isinstance(bounds, web.Response):
         return bounds
     begin_s, end_s = bounds
@@ -116,16 +107,15 @@ async def selftest(call: Call) -> web.Response:
     rules = call.desk.product.selftest
     if "consumer" not in rules.initiators:
         return call.problem(wording.FORBIDDEN)
-    order_soon(call, call.user)
+    order_soon(call.desk, call.user)
     return call.page("selftest.html", call.text("Selbsttest", "Self-test"))
 
 
-def order_soon(call: Call, user: HanUser) -> None:
+def order_soon(desk: HanDesk, user: HanUser) -> None:
     """Order a self-test when the answer has gone out."""
-    desk = call.desk
 
     async def order() -> None:
-        await desk.unit.clock.sleep(ANSWER_S)
+        await desk.unit.clock.sleep(_ANSWER_S)
         await desk.order_selftest(user)
 
     desk.spawn(order())

@@ -23,6 +23,10 @@ _ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "Keine Verbindung zum Persistenzdienst": "No connection to the storage service",
         "Keine Einträge vorhanden": "There are no entries",
         "Invalide Session": "Invalid session",
+        "Diese Seite gibt es nicht": "There is no such page",
+        "So kann diese Seite nicht aufgerufen werden": "This page cannot be called like that",
+        "Die Anfrage ist zu lang": "The request is too long",
+        "Die Anfrage kann nicht beantwortet werden": "The request cannot be answered",
         # words in tables
         "unbegrenzt": "unlimited",
         "laufend": "running",

@@ -48,15 +48,11 @@ def _unknown(call: Call) -> web.Response:
 
 def _span(call: Call) -> tuple[int, int] | web.Response:
     """``from`` and ``to``; without them the last day."""
-    now_s = int(call.desk.now_s())
-    found = []
-    for name, usual in (("from", now_s - 86_400), ("to", now_s)):
-        text = call.form.get(name, "")
-        try:
-            found.append(wording.read_time(text, end=name == "to") if text else usual)
-        except ValueError:
-            return call.wrong_time(text)
-    return found[0], found[1]
+    found, now_s = call.span(), int(call.desk.now_s())
+    if isinstance(found, web.Response):
+        return found
+    begin_s, end_s = found
+    return now_s - 86_400 if begin_s is None else begin_s, now_s if end_s is None else end_s
 
 
 async def choose(call: Call) -> web.Response:
@@ -124,7 +120,7 @@ async def values(call: Call) -> web.Response:
     span = _span(call)
     if isinstance(span, web.Response):
         return span
-    size, number = call.desk.options.han_ppc_values_page, call.number("page")
+    size, number = call.desk.options.han_ppc_values_page, call.number
     stream = newest_first(call.view, found.meter, *span, call.desk.now_s())
     readings = await _taken(stream, (number - 1) * size, size + 1)
     return call.page(

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from markupsafe import Markup
+
 from devices.clock import Clock
 from firmware.han import sessions
 from firmware.han.pages import Language
@@ -27,10 +29,12 @@ class Session(sessions.Session):
     Attributes:
         language: of the pages.
         key: of its tokens and ids.
+        menus: of its pages, by language and section.
     """
 
     language: Language = field(kw_only=True)
     key: bytes = field(kw_only=True, repr=False)
+    menus: dict[tuple[Language, str], Markup] = field(default_factory=dict, kw_only=True, repr=False)
 
     def token(self) -> str:
         """``tkn`` of its pages, 64 hexadecimal digits."""

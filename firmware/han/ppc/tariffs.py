@@ -157,23 +157,12 @@ async def periods_form(call: Call) -> web.Response:
     )
 
 
-def _span(call: Call) -> tuple[int | None, int | None] | web.Response:
-    found: list[int | None] = []
-    for name in ("from", "to"):
-        text = call.form.get(name, "")
-        try:
-            found.append(wording.read_time(text, end=name == "to") if text else None)
-        except ValueError:
-            return call.wrong_time(text)
-    return found[0], found[1]
-
-
 async def periods(call: Call) -> web.Response:
     """Billing periods of a contract, the newest first, page by page."""
     found = _contract(call)
     if found is None:
         return _unknown(call)
-    span = _span(call)
+    span = call.span()
     if isinstance(span, web.Response):
         return span
     begin_s, end_s = span
@@ -183,7 +172,7 @@ async def periods(call: Call) -> web.Response:
         if (end_s is None or one.begin_s <= end_s) and (begin_s is None or one.end_s is None or one.end_s >= begin_s)
     ]
     known.reverse()
-    size, number = call.desk.options.han_ppc_register_page, call.number("page")
+    size, number = call.desk.options.han_ppc_register_page, call.number
     shown = known[(number - 1) * size : number * size]
     codes = " ".join(dict.fromkeys(wording.short_obis(code) for _, code in found.contract.registers))
     return call.page(
@@ -224,7 +213,7 @@ async def register(call: Call) -> web.Response:
     if name is None:
         return _unknown(call)
     contract, period = spans[name]
-    size, number = call.desk.options.han_ppc_register_page, call.number("page")
+    size, number = call.desk.options.han_ppc_register_page, call.number
     rows = _rows(call, contract, period, (number - 1) * size, size + 1)
     return call.page(
         "tafregister.html",

@@ -13,7 +13,7 @@ from firmware.han import pages
 from firmware.han.desk import HanDesk
 from firmware.han.ppc import answers, wording
 from firmware.han.ppc.call import frame
-from firmware.han.ppc.device import ANSWER_S
+from firmware.han.ppc.device import order_soon
 from firmware.han.ppc.english import told
 from firmware.han.ppc.sessions import Session, Sessions
 from firmware.han.server import certificate_of
@@ -131,8 +131,7 @@ class TechnicianService:
                 bounds.append(wording.read_time(text, end=name == "to"))
             except ValueError:
                 return call.problem(f"Ungültige Zeitangabe {text}", f"Invalid time {text}")
-        page = call.form.get("page", "1")
-        number = max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 8 else 1
+        number = pages.page_number(call.form.get("page"))
         try:
             found = call.desk.system_log_page(
                 call.user, number, begin_s=bounds[0], end_s=bounds[1] + 1, newest_first=True
@@ -183,13 +182,7 @@ class TechnicianService:
         """The page confirms at once that it has begun; the result is in the log ([PPC] 4.4)."""
         if "technician" not in self._desk.product.selftest.initiators:
             return call.problem(wording.FORBIDDEN)
-        desk, user = self._desk, call.user
-
-        async def order() -> None:
-            await desk.unit.clock.sleep(ANSWER_S)
-            await desk.order_selftest(user)
-
-        desk.spawn(order())
+        order_soon(self._desk, call.user)
         return call.page("tech_selftest.html", call.told("Selbsttest"))
 
     def _stranger(

@@ -23,7 +23,7 @@ from firmware.config import Options
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
 from firmware.han.ppc.english import told
-from firmware.han.reasons import in_words
+from firmware.han.reasons import message
 from firmware.han.users import HanUser
 from firmware.logs.book import LogEntry
 from firmware.metering.status_word import GatewayBit
@@ -58,6 +58,15 @@ USE_CASES: Final[Mapping[int, str]] = MappingProxyType(
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2199
 VALID, INVALID, ABSENT = 1, 2, 3
+REFUSED: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        404: "Diese Seite gibt es nicht",
+        405: "So kann diese Seite nicht aufgerufen werden",
+        413: "Die Anfrage ist zu lang",
+    }
+)
+REFUSED_OTHERWISE: Final = "Die Anfrage kann nicht beantwortet werden"
+"""What is said where no page answers, by status."""
 _VALIDITY_WORDS: Final[Mapping[int, str]] = MappingProxyType(
     {VALID: "gültig", INVALID: "ungültig", ABSENT: "nicht vorhanden"}
 )
@@ -253,12 +262,6 @@ def _stream(version: str, delivered: str, usual: str) -> str:
     return f"{(int(usual) + 1 + zlib.crc32(version.encode()) % 9000) % 100_000:05d}"
 
 
-def message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
-    """The text of a log entry in a language; as it was stored when its event has no texts."""
-    event = desk.product.data.events.get(entry.event)
-    return entry.text if event is None else event.text(in_words(entry.parameters, language), language)
-
-
 def numbered_message(desk: HanDesk, entry: LogEntry, language: Language) -> str:
     """The same with its five-digit id directly in front (han 2.5)."""
-    return f"{'' if entry.vendor_id is None else entry.vendor_id}{message(desk, entry, language)}"
+    return f"{'' if entry.vendor_id is None else entry.vendor_id}{message(desk.product, entry, language)}"
