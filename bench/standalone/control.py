@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -75,10 +76,11 @@ class Control:
             return await self._unit.port.ask(request)
         fields = {name: value for name, value in request.items() if name != verbs[0]}
         try:
-            return {"ok": True, **own(**fields)}
+            inspect.signature(own).bind(**fields)
         except TypeError:
-            name = request[verbs[0]]
-            raise UsageError(f"{name!r} does not take {', '.join(fields) or 'nothing'}", hint=_HELP[name]) from None
+            name, given = request[verbs[0]], ", ".join(map(repr, fields)) or "nothing"
+            raise UsageError(f"{name!r} takes {_TAKES[name]}, this is {given}") from None
+        return {"ok": True, **own(**fields)}
 
     async def _commands(self) -> Answer:
         """All names, by verb: those of the maintenance port it tells when it is asked for one that it has not."""
@@ -96,22 +98,21 @@ class Control:
         self._unit.plug.mains(_switch(on, "power"))
         return {}
 
-    def _cable(self, socket: str, plugged: Any) -> Answer:
+    def _cable(self, socket: Any, plugged: Any) -> Answer:
         if socket not in ("HAN", "CLS", "WAN"):
             raise UsageError(f"there is no socket {socket!r}", hint="HAN, CLS or WAN")
         self._unit.plug.link(socket, _switch(plugged, "cable"))
         return {}
 
-    def _meter(self, name: str, plugged: Any) -> Answer:
-        on = _switch(plugged, "meter")
+    def _meter(self, name: Any, plugged: Any) -> Answer:
+        on, known = _switch(plugged, "meter"), (*self._meters.stations, *self._meters.radio)
+        if name not in known:
+            raise UsageError(f"there is no meter {name!r}", hint=f"there are {', '.join(known) or 'none'}")
         if name in self._meters.stations:
             self._meters.stations[name].plug(on)
-        elif name in self._meters.radio:
+        else:
             radio = self._meters.radio[name]
             (radio.start if on else radio.stop)()
-        else:
-            known = ", ".join((*self._meters.stations, *self._meters.radio))
-            raise UsageError(f"there is no meter {name!r}", hint=f"there are {known or 'none'}")
         return {}
 
     def _time_server(self, on: Any) -> Answer:
@@ -136,17 +137,21 @@ class Control:
         return {"leds": {line: {"lit": lit[line], "shows": pattern} for line, pattern in shown.items()}}
 
 
-_HELP: Final[Mapping[str, str]] = {
+_TAKES: Final[Mapping[str, str]] = {
     "power": "on=on or on=off",
     "cable": "socket=HAN, CLS or WAN, and plugged=on or off",
     "meter": "name= of a meter, and plugged=on or off",
     "time_server": "on=on or on=off",
+    "stop": "no field",
+    "leds": "no field",
+    "gateway": "no field",
 }
+"""Fields of each that this module does itself."""
 
 
 def _switch(value: Any, name: str) -> bool:
     if not isinstance(value, bool | str) or value not in _ON:
-        raise UsageError(f"{name!r} cannot be {value!r}", hint=_HELP[name])
+        raise UsageError(f"{name!r} cannot be {value!r}", hint=_TAKES[name])
     return _ON[value]
 
 

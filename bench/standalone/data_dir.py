@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,10 +23,12 @@ MEMORY: Final = "memory.sqlite"
 SOCKET: Final = "control.sock"
 _IDENTITY: Final = "gateway.json"
 _LOCK: Final = "gateway.lock"
-GIVEN: Final = "given-"
-"""Begin of the names of folders with copies of the files that it was given."""
-_BEFORE_IDENTITY: Final = frozenset((_LOCK, f"{_IDENTITY}.part"))
-"""What a start that is killed early leaves behind."""
+CRASHES: Final = "crashes.log"
+_PART: Final = f"{_IDENTITY}.part"
+_BEFORE_IDENTITY: Final = frozenset((_LOCK, _PART, CRASHES))
+"""Files that a start leaves behind which was killed early, or was refused."""
+_COPIES: Final = re.compile(r"given-[0-9a-f]{16}")
+"""Names of folders with copies of the files that it was given."""
 _LONGEST_SOCKET: Final = 100
 """Octets of a socket's path that every system takes."""
 
@@ -43,6 +46,7 @@ class Kept:
         applied: id -> hash of the profile that the gateway was last given.
         begins: contract -> first instant that was worked out for it, ISO 8601.
         given: folder, below its own, of the copies of the files that it was given; empty: it was given none.
+        files: name of each of these copies -> its SHA-256, hex; empty with `given`: noted by an earlier version.
     """
 
     type: str
@@ -53,6 +57,7 @@ class Kept:
     applied: Mapping[str, str] = field(default_factory=dict)
     begins: Mapping[str, str] = field(default_factory=dict)
     given: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class DataFolder:
@@ -90,6 +95,7 @@ class DataFolder:
             self.release()
             raise
         self._new = self.kept is None
+        self._refused = False
 
     def __enter__(self) -> DataFolder:
         return self
@@ -132,14 +138,20 @@ class DataFolder:
         assert self.kept is not None
         self.keep(replace(self.kept, **changes))
 
+    def refuse(self) -> None:
+        """The gateway does not take what it was given at this start: a new one is no gateway then."""
+        self._refused = True
+
     def clear_if_new(self) -> None:
-        """Make the folder what it was before, when it was new and the gateway did not come to have a memory."""
-        if not self._new or self.memory.exists():
+        """Make the folder what it was before, when it was new and the gateway has no memory, or was refused."""
+        if not self._new or (self.memory.exists() and not self._refused):
             return
-        for one in (self.certificates, self.meters, *self.path.glob(f"{GIVEN}*")):
-            shutil.rmtree(one, ignore_errors=True)
         with contextlib.suppress(OSError):
-            for name in (*_BEFORE_IDENTITY, _IDENTITY):
+            for one in sorted(self.path.glob(f"{MEMORY}*")):
+                one.unlink(missing_ok=True)
+            for one in (self.certificates, self.meters, *copies_in(self.path)):
+                shutil.rmtree(one, ignore_errors=True)
+            for name in (_IDENTITY, _PART, _LOCK):  # whoever has a new lock must not find this identity
                 (self.path / name).unlink(missing_ok=True)
             for made in self._made:
                 made.rmdir()
@@ -160,9 +172,7 @@ class DataFolder:
             )
         try:
             strange = sorted(
-                one.name
-                for one in self.path.iterdir()
-                if one.name not in _BEFORE_IDENTITY and not one.name.startswith(GIVEN)
+                one.name for one in self.path.iterdir() if one.name not in _BEFORE_IDENTITY and not _holds_copies(one)
             )
         except OSError as error:
             raise BenchError(f"{self.path} cannot be used: {error.strerror}") from error
@@ -205,6 +215,20 @@ class DataFolder:
         if schema != SCHEMA:
             raise UsageError("this is that of something else than a stand-alone gateway", place=Place(self._identity))
         return kept
+
+
+def copies_name(digest: str) -> str:
+    """The name of the folder with copies of that digest, hex."""
+    return f"given-{digest[:16]}"
+
+
+def copies_in(folder: Path) -> list[Path]:
+    """All folders of copies in that of a gateway, also those that do not count."""
+    return [one for one in folder.iterdir() if _holds_copies(one)]
+
+
+def _holds_copies(path: Path) -> bool:
+    return _COPIES.fullmatch(path.name) is not None and path.is_dir() and not path.is_symlink()
 
 
 def socket_of(folder: Path) -> Path:

@@ -3,12 +3,11 @@
     DIR/given-DIGEST/config.yaml, meters.yaml    as they were written
     DIR/given-DIGEST/config/, meters/            certificates and loads that they name
 
-`gateway.json` says which of these folders counts, so that a change is there whole or not at all.
+`gateway.json` says which of these folders counts and what is in it, so that a change is there whole or not at all.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from bench.scenario.meter_models import GivenMeter
 from bench.scenario.radio_models import GivenRadioMeter
 from bench.scenario.source import Source
 from bench.standalone.config import GENERATE, User
-from bench.standalone.data_dir import GIVEN, DataFolder
+from bench.standalone.data_dir import DataFolder, copies_in, copies_name
 from bench.standalone.plan import Plan, make_plan
 from bench.store import write_octets
 from bench.written import Written
@@ -28,7 +27,6 @@ from devices.errors import BenchError, UsageError
 
 _CONFIG: Final = "config"
 _METERS: Final = "meters"
-_AGAIN: Final = "name them with --config and --meters"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,12 @@ class Given:
         digest = sha256()
         for name, octets in sorted(self.octets.items()):
             digest.update(sha256(name.encode()).digest() + sha256(octets).digest())
-        return f"{GIVEN}{digest.hexdigest()[:16]}" if self.octets else ""
+        return copies_name(digest.hexdigest()) if self.octets else ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Name of each copy -> its SHA-256, hex."""
+        return {name: sha256(octets).hexdigest() for name, octets in self.octets.items()}
 
     def copy_to(self, data: DataFolder) -> str:
         """Write the copies; returns the name of their folder, which counts once the identity says so.
@@ -60,8 +63,8 @@ class Given:
         """
         for name, octets in self.octets.items():
             file = data.path / self.name / name
-            if file.exists():
-                continue  # the folder has the name of what is in it
+            if _octets_of(file) == octets:
+                continue
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
@@ -73,8 +76,8 @@ class Given:
         """From now on the gateway comes back with these files. Raises BenchError."""
         assert data.kept is not None
         name = self.copy_to(data)
-        if data.kept.given != name:
-            data.note(given=name)
+        if (data.kept.given, data.kept.files) != (name, self.marks):
+            data.note(given=name, files=self.marks)
 
 
 def take(kind: str, config: Path | None, meters: Path | None, data: DataFolder) -> Given:
@@ -83,21 +86,16 @@ def take(kind: str, config: Path | None, meters: Path | None, data: DataFolder) 
     Raises:
         UsageError: a file is wrong, with its place; or the copies are gone, or other ones.
     """
-    given = "" if data.kept is None else data.kept.given
-    for left in data.path.glob(f"{GIVEN}*"):  # of a start before this one
+    given, marks = ("", {}) if data.kept is None else (data.kept.given, data.kept.files)
+    for left in copies_in(data.path):  # of a start before this one
         if left.name != given:
             shutil.rmtree(left, ignore_errors=True)
-    copies = data.path / given if given else None
-    if copies is not None and not copies.is_dir() and config is None:
-        raise UsageError(f"{copies}, with the files that this gateway was given, is gone", hint=_AGAIN)
-    files = {_CONFIG: config, _METERS: meters}
-    kept = [
-        name
-        for name, file in files.items()
-        if file is None and copies is not None and (copies / f"{name}.yaml").exists()
-    ]
+    copies, files = data.path / given, {_CONFIG: config, _METERS: meters}
+    kept = [name for name, file in files.items() if file is None and given and _was_given(name, copies, marks)]
+    broken = [name for name in kept if not _is_whole(name, copies, marks)]
+    if broken:
+        raise _broken(copies, broken if marks else list(files))
     for name in kept:
-        assert copies is not None
         files[name] = copies / f"{name}.yaml"
     raw = make_plan(kind, files[_CONFIG], files[_METERS])
     octets: dict[str, bytes] = {}
@@ -113,13 +111,44 @@ def take(kind: str, config: Path | None, meters: Path | None, data: DataFolder) 
         named = [*(_certificates(raw) if name == _CONFIG else ()), *(_loads(raw) if name == of_meters else ())]
         for one in named:
             copy = _copy_of(name, one)
-            with contextlib.suppress(OSError):  # who needs it tells what is wrong, with the place
-                octets[copy] = (folder / (copy if name in kept else one)).read_bytes()
+            found = _octets_of(folder / (copy if name in kept else one))
+            if found is not None:  # else who needs it tells what is wrong, with the place
+                octets[copy] = found
     plan = _with_copies(raw, certificates=_CONFIG in kept, loads=of_meters if of_meters in kept else None)
-    found = Given(plan, octets, tuple(f"{name}.yaml" for name in kept))
-    if config is None and meters is None and found.name != given:
-        raise UsageError(f"{copies} does not hold the files any more that this gateway was given", hint=_AGAIN)
-    return found
+    taken = Given(plan, octets, tuple(f"{name}.yaml" for name in kept))
+    if config is None and meters is None and taken.name != given:
+        raise _broken(copies, list(files))
+    return taken
+
+
+def _was_given(part: str, copies: Path, marks: Mapping[str, str]) -> bool:
+    """Whether there was such a file. Without marks, those of an earlier version, what lies there must tell."""
+    name = f"{part}.yaml"
+    return name in marks if marks else (copies / name).exists() or (part == _CONFIG and not copies.is_dir())
+
+
+def _is_whole(part: str, copies: Path, marks: Mapping[str, str]) -> bool:
+    """Whether the copies of a part, and of the files that it names, are what they were."""
+    noted = {name: mark for name, mark in marks.items() if name == f"{part}.yaml" or name.startswith(f"{part}/")}
+    found = {name: _octets_of(copies / name) for name in noted or (f"{part}.yaml",)}
+    return all(
+        octets is not None and noted.get(name) in (None, sha256(octets).hexdigest()) for name, octets in found.items()
+    )
+
+
+def _broken(copies: Path, parts: list[str]) -> UsageError:
+    hint = f"name them with {' and '.join(f'--{part}' for part in parts)}"
+    if not copies.is_dir():
+        return UsageError(f"{copies}, with files that this gateway was given, is gone", hint=hint)
+    return UsageError(f"{copies} does not hold the files any more that this gateway was given", hint=hint)
+
+
+def _octets_of(file: Path) -> bytes | None:
+    """None: it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
 def _certificates(plan: Plan) -> Iterator[str]:

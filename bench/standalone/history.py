@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bench.scenario.contract_models import LOCAL
 from bench.standalone.data_dir import DataFolder
@@ -30,6 +31,7 @@ CLOSE_S: Final = 0.2
 TELL_S: Final = 0.5
 """Wall seconds between two of its reports."""
 LONGEST_DAYS: Final = 800
+T = TypeVar("T")
 _SPAN: Final = re.compile(r"(\d{1,4})(h|d|w|mo|y)")
 _QUICK: Final[dict[str, Any]] = {
     "storage_write_time_s": 0.0,
@@ -92,19 +94,11 @@ def _back(local: datetime, count: int, unit: str) -> datetime:
     return datetime.combine(date(year, month, min(local.day, last)), time(), LOCAL)
 
 
-def fill(
-    plan: Plan,
-    folder: DataFolder,
-    memory: Path,
-    since: datetime,
-    profiles: Callable[[datetime], Sequence[Profile]],
-    tell: Callable[[float], None],
-    *,
-    durable: bool,
-) -> list[str]:
-    """Run from `since` until now.
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time until now that a gateway shall have lived through.
 
-    Args:
+    Attributes:
         plan: the gateway.
         folder: its data; knows the origin.
         memory: file that is filled.
@@ -112,47 +106,50 @@ def fill(
         profiles: what the gateway is given when it has started, for the time that it is then.
         tell: called with the share that is done.
         durable: the memory is in use already, so that commits are awaited on the disk.
+    """
 
-    Returns what `apply` says.
+    plan: Plan
+    folder: DataFolder
+    memory: Path
+    since: datetime
+    profiles: Callable[[datetime], Sequence[Profile]]
+    tell: Callable[[float], None]
+    durable: bool
+
+
+def fill(stretch: Stretch) -> list[str]:
+    """Run through it. Returns what `apply` says.
 
     Raises:
         Stopped: somebody wanted the end.
         UsageError: the gateway refuses a profile, or a meter cannot be.
     """
-    return run(_filled(plan, folder, memory, since, profiles, tell, durable), virtual=True)
+    return run(_filled(stretch), virtual=True)
 
 
-async def _filled(
-    plan: Plan,
-    folder: DataFolder,
-    memory: Path,
-    since: datetime,
-    profiles: Callable[[datetime], Sequence[Profile]],
-    tell: Callable[[float], None],
-    durable: bool,
-) -> list[str]:
+async def _filled(stretch: Stretch) -> list[str]:
     with ExitStack() as stack:
         stop = stopped(stack)
-        work = asyncio.ensure_future(_through(plan, folder, memory, since, profiles, tell, durable))
-        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
+        try:
+            return await unless_stopped(_through(stretch), stop)
+        finally:
             stop.cancel()
-            return work.result()
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
-        raise Stopped(stop.result())
 
 
-async def _through(
-    plan: Plan,
-    folder: DataFolder,
-    memory: Path,
-    since: datetime,
-    profiles: Callable[[datetime], Sequence[Profile]],
-    tell: Callable[[float], None],
-    durable: bool,
-) -> list[str]:
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Future[int]) -> T:
+    """The result of `work`, which is broken off when `stop` is done before. Raises Stopped, and what `work` raises."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        return task.result()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    raise Stopped(stop.result())
+
+
+async def _through(stretch: Stretch) -> list[str]:
+    folder, plan, since = stretch.folder, stretch.plan, stretch.since
     assert folder.kept is not None
     loop, origin = asyncio.get_running_loop(), folder.kept.origin
     clock = Clock(loop, origin, elapsed_s=(since - origin).total_seconds())
@@ -163,15 +160,15 @@ async def _through(
     span_s = max(1.0, (begun - since).total_seconds())
     try:
         async with plugged_in(
-            clock, plan, memory, lmn, meters.antenna, options=options, direct=meters, durable=durable
+            clock, plan, stretch.memory, lmn, meters.antenna, options=options, direct=meters, durable=stretch.durable
         ) as unit:
             await unit.ready()
-            left = await apply(unit, folder, profiles(clock.now()))
+            left = await apply(unit, folder, stretch.profiles(clock.now()))
             while (missing_s := (wall_now() - clock.now()).total_seconds()) > CLOSE_S:
                 await clock.sleep(min(STEP_S, missing_s))
                 if wall_seconds() - told > TELL_S:
                     told = wall_seconds()
-                    tell(min(1.0, (clock.now() - since).total_seconds() / span_s))
+                    stretch.tell(min(1.0, (clock.now() - since).total_seconds() / span_s))
             await clock.sleep(0.01)  # a reading that has just begun comes to its end
             await unit.plug.settle()
         return left

@@ -22,10 +22,10 @@ from bench.emulation import last_known
 from bench.quantity import printable
 from bench.scenario.contract_models import LOCAL
 from bench.standalone.control import Control, listening
-from bench.standalone.data_dir import DataFolder, Kept
+from bench.standalone.data_dir import CRASHES, DataFolder, Kept
 from bench.standalone.garbage import made_to_stay
 from bench.standalone.given import Given, take
-from bench.standalone.history import LEAD, Stopped, begin_of_history, fill
+from bench.standalone.history import LEAD, Stopped, Stretch, begin_of_history, fill, unless_stopped
 from bench.standalone.meters import Meters
 from bench.standalone.plan import Plan, Profile
 from bench.standalone.told import Announcement, host_text
@@ -33,7 +33,7 @@ from bench.standalone.unit import Unit, apply, plugged_in
 from bench.standalone.users import Told, introduce
 from bench.tools.stopping import stopped
 from devices.clock import Clock, run, wall_now
-from devices.errors import BenchError, UsageError
+from devices.errors import BenchError, UsageError, UsageErrors
 from devices.ports.memory import memory_pair
 
 if TYPE_CHECKING:
@@ -151,8 +151,10 @@ def prepare(plan: Plan, folder: DataFolder, begin: datetime | None, now: datetim
     began = begin or now
     origin = began - LEAD if begin is not None else now
     passwords = {} if kept is None else kept.passwords
-    copies = "" if given is None else given.copy_to(folder)
-    folder.keep(Kept(plan.product.id, plan.device_id, origin, began, passwords, given=copies))
+    who = Kept(plan.product.id, plan.device_id, origin, began, passwords)
+    if given is not None:  # a first start that is killed comes back with these
+        who = replace(who, given=given.copy_to(folder), files=given.marks)
+    folder.keep(who)
     shutil.rmtree(folder.meters, ignore_errors=True)  # of a gateway that never was
     _remove(_part_of(folder))
 
@@ -188,7 +190,7 @@ def _fill_new(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], lis
     assert folder.kept is not None
     part = _part_of(folder)
     try:
-        fill(plan, folder, part, folder.kept.origin, profiles, _progress(), durable=False)
+        fill(Stretch(plan, folder, part, folder.kept.origin, profiles, _progress(), durable=False))
         with part.open("rb") as octets:
             os.fsync(octets.fileno())
         part.rename(folder.memory)
@@ -203,7 +205,7 @@ def _fill_gap(plan: Plan, folder: DataFolder, profiles: Callable[[datetime], lis
     """What was missed since the last run, as if it had gone on."""
     since = last_known(folder.memory)
     if since is not None and since < wall_now():
-        fill(plan, folder, folder.memory, since, profiles, _progress(), durable=True)
+        fill(Stretch(plan, folder, folder.memory, since, profiles, _progress(), durable=True))
 
 
 def _part_of(folder: DataFolder) -> Path:
@@ -256,25 +258,13 @@ async def _serve(
         unit = await stack.enter_async_context(
             plugged_in(clock, plan, folder.memory, lmn, meters.antenna, options=firmware, han=address)
         )
-
-        @cache
-        def leds() -> LedWatch:
-            from devices.leds.watch import LedWatch
-
-            watch = LedWatch(clock.seconds, unit.plug.leds)
-            stack.callback(watch.close)
-            return watch
-
+        leds = _leds_of(unit, stack)
         if options.real_boot:
             leds()
-        work = asyncio.ensure_future(_bring_up(unit, given, folder, options, users, profiles))
-        await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            work.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
-            return stop.result()
-        told = work.result()
+        try:
+            told = await unless_stopped(_bring_up(unit, given, folder, options, users, profiles), stop)
+        except Stopped as end:
+            return end.code
         control = Control(unit, meters, leds, lambda: replace(told, **_present(unit)).as_json())
         await stack.enter_async_context(listening(folder.socket, control.answer))
         _say(told, as_json=options.as_json)
@@ -283,6 +273,20 @@ async def _serve(
         await asyncio.wait((stop, control.stop), return_when=asyncio.FIRST_COMPLETED)
         control.stop.cancel()
         return stop.result() if stop.done() else 0
+
+
+def _leds_of(unit: Unit, stack: AsyncExitStack) -> Callable[[], LedWatch]:
+    """Gives what watches the LEDs; it is made at the first call, and closed with `stack`."""
+
+    @cache
+    def leds() -> LedWatch:
+        from devices.leds.watch import LedWatch
+
+        watch = LedWatch(unit.clock.seconds, unit.plug.leds)
+        stack.callback(watch.close)
+        return watch
+
+    return leds
 
 
 async def _bring_up(
@@ -297,9 +301,15 @@ async def _bring_up(
     assert folder.kept is not None
     info = await unit.ready()
     if info["phase"] == "ready":
-        for left in await apply(unit, folder, profiles(unit.clock.now())):
-            warn(left)
-        given.keep_in(folder)  # only files that the gateway did not refuse take the place of those before
+        try:
+            for left in await apply(unit, folder, profiles(unit.clock.now())):
+                warn(left)
+        except UsageErrors:
+            folder.refuse()
+            if options.config is None and options.meters is None:  # a first start was killed before they were looked at
+                warn("the files that are kept are refused: name others with --config and --meters")
+            raise
+        given.keep_in(folder)  # at a later start only files that were not refused take the place of those before
     else:
         warn(f"the gateway is in the state {info['state']}: the files are not looked at")
     for fault in options.faults:
@@ -352,7 +362,7 @@ def _crashed(folder: DataFolder) -> Callable[[asyncio.AbstractEventLoop, dict[st
 
         error = context.get("exception")
         text = "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else f"{context}\n"
-        path = folder.path / "crashes.log"
+        path = folder.path / CRASHES
         with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
             file.write(f"{wall_now().isoformat()} {context.get('message')}\n{text}")
         warn(f"the emulation failed: {context.get('message')}: {error!r} (see {path})")

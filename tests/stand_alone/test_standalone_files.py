@@ -9,6 +9,7 @@ import pytest
 
 from bench.standalone.config import EXAMPLES
 from bench.standalone.data_dir import DataFolder, Kept
+from bench.standalone.given import take
 from bench.standalone.history import begin_of_history
 from bench.standalone.plan import Plan, first_of_month, make_plan
 from bench.standalone.run import free_address, prepare
@@ -232,6 +233,33 @@ def test_a_folder_with_other_files_is_refused_and_stays_as_it_is(tmp_path: Path)
     assert [one.name for one in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize("name", ["given-photos", "given-0123456789abcdef0", "given-0123456789ABCDEF"])
+def test_a_folder_with_a_name_like_that_of_copies_is_somebody_s(tmp_path: Path, name: str) -> None:
+    photo = tmp_path / name / "photo.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"mine")
+    with pytest.raises(UsageError, match=rf"is no gateway's folder: it holds '{name}'"):
+        DataFolder(tmp_path)
+    with new_folder(tmp_path / "data", make_plan("ppc", None, None)) as folder:
+        photo.parent.rename(folder.path / name)
+        take("ppc", None, None, folder)
+        folder.clear_if_new()
+    assert (tmp_path / "data" / name / "photo.jpg").read_bytes() == b"mine"
+
+
+def test_a_file_with_the_name_of_copies_is_somebody_s(tmp_path: Path) -> None:
+    (tmp_path / "given-0123456789abcdef").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is no gateway's folder"):
+        DataFolder(tmp_path)
+
+
+def test_copies_of_a_start_that_was_killed_are_taken_and_go(tmp_path: Path) -> None:
+    (tmp_path / "given-0123456789abcdef").mkdir()
+    with DataFolder(tmp_path) as folder:
+        take("ppc", None, None, folder)
+    assert [one.name for one in tmp_path.iterdir()] == ["gateway.lock"]
+
+
 def test_a_folder_that_is_empty_or_left_by_a_start_that_was_killed_is_taken(tmp_path: Path) -> None:
     DataFolder(tmp_path).release()
     assert (tmp_path / "gateway.lock").exists()
@@ -246,10 +274,26 @@ def test_a_new_folder_without_a_memory_is_cleared_as_it_was_before(tmp_path: Pat
     for path in (empty, tmp_path / "made" / "below"):
         with new_folder(path, plan) as folder:
             introduce(plan, folder)
-            (path / "given-0").mkdir()
+            (path / "given-0123456789abcdef").mkdir()
             folder.clear_if_new()
     assert [one.name for one in tmp_path.iterdir()] == ["empty"]
     assert not list(empty.iterdir())
+
+
+def test_the_lock_goes_last_when_a_folder_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets a new lock must not find the identity, or half of it, of the gateway that goes."""
+    gone: list[str] = []
+    unlink = Path.unlink
+
+    def seen(path: Path, missing_ok: bool = False) -> None:
+        gone.append(path.name)
+        unlink(path, missing_ok)
+
+    with new_folder(tmp_path / "data", make_plan("ppc", None, None)) as folder:
+        monkeypatch.setattr(Path, "unlink", seen)
+        folder.clear_if_new()
+    assert gone == ["gateway.json", "gateway.json.part", "gateway.lock"]
+    assert not folder.path.exists()
 
 
 def test_a_folder_of_a_start_before_or_with_a_memory_is_not_cleared(tmp_path: Path) -> None:

@@ -127,6 +127,72 @@ def test_copies_that_are_gone_are_told(tmp_path: Path, place: Path) -> None:
         started(data)
 
 
+def copies_of(data: Path) -> Path:
+    (folder,) = data.glob("given-*")
+    return folder
+
+
+@pytest.mark.parametrize("octets", [b"meters: [", b"", CONFIG.replace("EEMH0009264155", "EEMH0009264156").encode()])
+def test_a_damaged_copy_is_told_and_healed_when_its_file_is_named(tmp_path: Path, place: Path, octets: bytes) -> None:
+    data = tmp_path / "data"
+    started(data, place / "gateway.yaml")
+    (copies_of(data) / "config.yaml").write_bytes(octets)
+    with pytest.raises(UsageError, match=r"does not hold the files any more .*\(name them with --config\)"):
+        started(data)
+    started(data, place / "gateway.yaml")
+    assert started(data).plan.device_id == "EEMH0009264155"
+
+
+@pytest.mark.parametrize("which", ["*.csv", "*.pem"])
+def test_a_damaged_file_beside_a_copy_is_told_and_healed(tmp_path: Path, place: Path, which: str) -> None:
+    data = tmp_path / "data"
+    started(data, place / "gateway.yaml")
+    (file,) = copies_of(data).glob(f"config/{which}")
+    octets = file.read_bytes()
+    file.write_bytes(octets[:-2])
+    with pytest.raises(UsageError, match="does not hold the files any more"):
+        started(data)
+    started(data, place / "gateway.yaml")
+    assert started(data).kept == ("config.yaml",)
+    assert file.read_bytes() == octets
+
+
+@pytest.mark.parametrize("gone", ["meters.yaml", "config.yaml", "."])
+def test_a_kept_file_that_is_gone_is_told_though_the_other_one_is_named(tmp_path: Path, place: Path, gone: str) -> None:
+    data = tmp_path / "data"
+    config, meters = place / "gateway.yaml", place / "meters.yaml"
+    started(data, config, meters)
+    lost = copies_of(data) / gone
+    shutil.rmtree(lost) if gone == "." else lost.unlink()
+    text = "is gone" if gone == "." else "does not hold the files any more"
+    for part, named, other in (("meters", config, None), ("config", None, meters)):
+        if gone in (f"{part}.yaml", "."):
+            with pytest.raises(UsageError, match=rf"{text}.*\(name them with --{part}\)"):
+                started(data, named, other)
+    started(data, config, meters)
+    assert started(data).kept == ("config.yaml", "meters.yaml")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_folder_of_a_version_that_noted_no_files_is_taken(tmp_path: Path, place: Path, named: bool) -> None:
+    data = tmp_path / "data"
+    started(data, place / "gateway.yaml", place / "meters.yaml")
+    told = json.loads((data / "gateway.json").read_text())
+    assert set(told.pop("files")) == {"config.yaml", "meters.yaml", *certificates_of(data)}
+    (data / "gateway.json").write_text(json.dumps(told))
+    again = started(data, place / "gateway.yaml" if named else None)
+    assert again.plan.numbers == {"cellar": "1EMH0087654321"}
+    assert set(json.loads((data / "gateway.json").read_text())["files"]) == set(again.octets)
+    (data / "gateway.json").write_text(json.dumps(told))
+    shutil.rmtree(copies_of(data))
+    with pytest.raises(UsageError, match=r"is gone \(name them with --config and --meters\)"):
+        started(data)
+
+
+def certificates_of(data: Path) -> set[str]:
+    return {f"config/{one.name}" for one in copies_of(data).glob("config/*")}
+
+
 def test_a_demonstration_keeps_nothing(tmp_path: Path) -> None:
     assert started(tmp_path).octets == {}
     assert started(tmp_path).kept == ()
@@ -169,3 +235,38 @@ def test_a_killed_gateway_comes_back_with_its_users_meters_and_contracts(tmp_pat
     (copy,) = data.glob("given-*/config.yaml")
     assert copy.read_text() == (EXAMPLES / "gateway-casa.yaml").read_text()
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600, "it holds passwords"
+
+
+REFUSED = 'contracts:\n  old: {taf: 7, meters: {house: 1.8.0}, begin: "2020-01-01 00:00"}\n'
+
+
+def refusal(data: Path, *options: str) -> list[str]:
+    """What a start tells that the gateway's rules do not allow."""
+    line = [*COMMAND, "--data", str(data), *options]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    return done.stderr.splitlines()
+
+
+@pytest.mark.timeout(120)
+def test_a_first_start_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(REFUSED)
+    (told,) = refusal(tmp_path / "made" / "data", "--config", str(file))
+    assert "gateway.yaml:2:" in told
+    assert "the gateway refuses contract 'old'" in told
+    assert [one.name for one in tmp_path.iterdir()] == ["gateway.yaml"]
+
+
+@pytest.mark.timeout(120)
+def test_a_refusal_of_files_of_a_first_start_that_was_killed_says_what_to_name(tmp_path: Path) -> None:
+    file, data = tmp_path / "gateway.yaml", tmp_path / "data"
+    file.write_text(REFUSED)
+    started(data, file, refused=True)
+    used, hint, told = refusal(data)
+    assert used == f"smgw-bench: the files that {data} keeps are used: config.yaml"
+    assert hint == "smgw-bench: the files that are kept are refused: name others with --config and --meters"
+    assert f"{copies_of(data)}/config.yaml:2:" in told
+    file.write_text("gateway: {type: casa}\n")
+    life(data, ("--config", str(file)))
+    assert started(data).octets == {"config.yaml": b"gateway: {type: casa}\n"}

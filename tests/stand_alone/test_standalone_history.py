@@ -14,7 +14,7 @@ import pytest
 from bench.emulation import log_verdict
 from bench.standalone.config import EXAMPLES
 from bench.standalone.data_dir import DataFolder
-from bench.standalone.history import LEAD, fill
+from bench.standalone.history import LEAD, Stretch, fill
 from bench.standalone.meters import DirectMeters
 from bench.standalone.plan import Plan, make_plan
 from bench.standalone.run import _fill_new, _profiles, prepare
@@ -92,9 +92,10 @@ def test_what_was_missed_is_filled_in_on_request(tmp_path: Path) -> None:
         assert folder.kept is not None
         profiles = _profiles(plan, folder, introduce(plan, folder)[1])
         shares: list[float] = []
-        fill(plan, folder, folder.memory, folder.kept.origin, profiles, shares.append, durable=True)
+        fill(Stretch(plan, folder, folder.memory, folder.kept.origin, profiles, shares.append, durable=True))
         before = rows(folder.memory, "SELECT COUNT(*), MAX(grid_s) FROM reading")
-        fill(plan, folder, folder.memory, now - timedelta(minutes=1), profiles, shares.append, durable=True)
+        missed = now - timedelta(minutes=1)
+        fill(Stretch(plan, folder, folder.memory, missed, profiles, shares.append, durable=True))
         assert log_verdict(folder.memory).sound
         assert rows(folder.memory, "SELECT COUNT(*), MAX(grid_s) FROM reading WHERE capture_us IS NULL")[0][0] == 0
         assert rows(folder.memory, "SELECT COUNT(*), MAX(grid_s) FROM reading")[0][0] - before[0][0] <= 1

@@ -173,10 +173,12 @@ def test_states_can_be_provoked_while_it_runs(tmp_path: Path) -> None:
         assert (code, "without power" in told) == (1, True)
         assert gateway.ask(do="power", on="on")["ok"]
         assert "known: " in gateway.ask(do="fly")["error"]
-        assert gateway.ask(do="power")["error"].startswith("'power' does not take nothing")
+        assert gateway.ask(do="power")["error"].startswith("'power' takes on=on or on=off")
         assert not gateway.ask(do="meter", name="cellar", plugged=False)["ok"]
         code, told = gateway.control("commands")
         assert {"power", "fill_log", "selftest"} <= set(told["do"])
+        assert gateway.control("stop", "now=true") == (1, "smgw-bench: 'stop' takes no field, this is 'now'\n")
+        assert not (data / "crashes.log").exists()
         assert gateway.control("stop")[0] == 0
         assert gateway.process.wait(PATIENCE_S) == 0
     assert gateway.control("info")[0] == 3
