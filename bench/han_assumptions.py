@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from devices.han.assumed import CASA_SELFTEST, CONEXA_EDGE, NO_SUPPLIER
+from devices.han.assumed import CASA_SELFTEST, CONEXA_EDGE, CONEXA_PROFILE, NO_SUPPLIER
 from devices.han.login import ANSWER_S, CONNECT_S
 from devices.han.times import TOLERANCE
 from devices.han.trudi import LONGEST_DAILY
 
 Use = Literal[
     "login", "device", "current", "list", "contracts", "derived", "log", "selftest", "trudi", "clock", "grid",
-    "consistent", "archive", "records", "poll", "poll_gently", "session", "secret",
+    "consistent", "archive", "records", "poll", "poll_gently", "session", "secret", "unready",
 ]  # fmt: skip
 """What a case did with the home interface."""
 Assume = Callable[[str, object, str, str], None]
@@ -95,6 +95,9 @@ FACTS: Final = (
          "some firmware announces SHA-256 and means MD5", ("conexa",)),
     Fact(("list", "consistent"), "a capture lies beside its instant of the grid by at most",
          f"{CONEXA_EDGE.total_seconds():g} s", _CLIENTS, "lists are asked for wider by that and cut again",
+         ("conexa",)),
+    Fact(("unready",), "a signed profile is there after the begin of its contract within",
+         f"{CONEXA_PROFILE.total_seconds():g} s", "bench", "it is made some minutes later, no document says how many",
          ("conexa",)),
     Fact(("trudi",), "supplier where none is told", NO_SUPPLIER, "bench", "the file needs one"),
     Fact(("trudi",), "daily values of a TAF-6 reach back", f"{LONGEST_DAILY.days} days", "han 5.6",

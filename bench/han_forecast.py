@@ -20,8 +20,8 @@ def forecast(cases: Sequence[Case], bench: BenchFile) -> str:
     han = bench.gateway.han
     every = han.pause(bench.gateway.type) if isinstance(han, HanOnBench) else timedelta(0)
     logins = sum(logins_of(case) for case in cases)
-    if cases and isinstance(next(iter(cases[0].scenario.all_steps()), None), HanSequenceStep):
-        logins += 1  # credentials that nobody has tried yet are tried before a program has them
+    if cases and _needs_proof(next(iter(cases[0].scenario.all_steps()), None)):
+        logins += 1  # credentials that nobody has tried yet are tried before
     if not every or logins < 2:
         return ""
     count = "1 case" if len(cases) == 1 else f"{len(cases)} cases"
@@ -48,6 +48,13 @@ def logins_of(case: Case) -> int:
     return logins
 
 
+def _needs_proof(step: object) -> bool:
+    """Whether a step judges a refusal, so that credentials must have been taken before."""
+    return isinstance(step, HanSequenceStep) or (
+        isinstance(step, HanStep) and step.get is not None and not step.anonymous
+    )
+
+
 def _own_logins(step: object, *, open_session: bool) -> int | None:
     """Logins of its own that a step makes; None: it goes on with the session that is open."""
     if isinstance(step, HanSequenceStep):
@@ -56,7 +63,7 @@ def _own_logins(step: object, *, open_session: bool) -> int | None:
         return None
     if step.logout is not None or step.anonymous:
         return 0
-    if step.reachable is not None or step.locked is not None:
+    if step.reachable is not None or step.locked is not None or step.get is not None:
         return 1
     tried = open_session or step.password not in (None, "right") or step.times > 1 or step.accepted is False
     return step.times if step.login is not None and tried else None

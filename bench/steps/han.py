@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -34,7 +33,7 @@ from bench.verdict import Verdict
 from bench.written import Written
 from devices.errors import UsageError
 from devices.han.errors import CertificateChanged, HanError, LoginLocked, LoginRefused, SessionEnded
-from devices.han.login import Login
+from devices.han.login import TARGET, Login
 from devices.protocols.sml.obis import parse_obis
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from bench.scenario.models import Scenario
 
 WRONG_PASSWORD: Final = "this is not the password"
-_TARGET: Final = re.compile(r"/[\x21-\x7e]{0,2000}")
 _LOCAL: Final = ZoneInfo("Europe/Berlin")
 
 
@@ -98,7 +96,8 @@ class HanStep(ExpectingStep):
         device: what the gateway tells of itself.
         sees: exactly these meters.
         selftest: ``order`` one; `accepted`.
-        get: path; `status` of the answer (``4xx``: any refusal), `anonymous` without any credentials.
+        get: path; `status` of the answer, `anonymous` without any credentials. ``4xx`` is any refusal; with credentials
+            it is one of the path, not of the login.
         steal_from: user whose session or values another one (`as`) tries to get; it must be refused.
         export: ``trudi``: files of all contracts with values for the transparency software, by its rules.
         archive: ``everything``: all values, contracts and the log are fetched into the case's folder.
@@ -159,7 +158,7 @@ class HanStep(ExpectingStep):
                 raise ValueError(f"{_WRITTEN.get(name, name)!r} does not belong to {_WRITTEN.get(said[0], said[0])!r}")
         if said[0] in _ACTS and (self.within is not None or self.hold is not None):
             raise ValueError(f"{said[0]!r} is done once: 'within' and 'for' do not belong here")
-        if self.get is not None and not _TARGET.fullmatch(self.get):
+        if self.get is not None and not TARGET.fullmatch(self.get):
             raise ValueError(f"{self.get[:60]!r} is no path")
         if self.get is not None and self.status is None:
             raise ValueError("'get' needs the 'status' that is expected")
@@ -328,16 +327,27 @@ class HanStep(ExpectingStep):
         return Outcome(Verdict.FAIL, "taken" if wanted else "refused", seen, seen)
 
     async def _get(self, rig: Rig) -> Outcome:
-        login = Login("nobody") if self.anonymous else rig.han.login_of(self.as_user)
-        client = await rig.han.fresh(login)
+        from devices.han.casa import is_locked
+
+        if not self.anonymous and not rig.han.proven(self.as_user):
+            await rig.han.client(self.as_user)  # before a refused login can be taken for the gateway's
+        client = await rig.han.fresh(Login("nobody") if self.anonymous else rig.han.login_of(self.as_user))
+        refused = False
         try:
+            if not self.anonymous:
+                await rig.han.pause()  # a PPC begins a session for it
             answer = await client.raw("GET", self.get or "/", authenticate=not self.anonymous)
             status, seen = answer.status, f"status {answer.status}, {len(answer.body)} octets"
+            refused = not self.anonymous and (status == 401 or is_locked(answer))
         except LoginRefused as error:
-            status, seen = 401, str(error)
+            status, seen, refused = 401, str(error), True
         finally:
             await client.close()
-        good = 400 <= status < 500 if self.status == "4xx" else status == self.status
+        if not self.anonymous and status < 400:
+            rig.han.forget(self.as_user)
+        if refused:
+            seen += ": the login was refused, not the path"
+        good = 400 <= status < 500 and not refused if self.status == "4xx" else status == self.status
         return Outcome(Verdict.PASS if good else Verdict.FAIL, f"status {self.status}", seen, "" if good else seen)
 
     async def _steal(self, rig: Rig) -> Outcome:

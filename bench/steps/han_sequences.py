@@ -102,6 +102,8 @@ class HanSequenceStep(Step):
             return Outcome(Verdict.INCONC, expected, "not all was read", f"{self.program}: {error}")
         except HanError as error:
             return Outcome(Verdict.FAIL, expected, str(error), f"{self.program}: {error}")
+        if findings.more.get("unready"):
+            rig.han.used("unready")
         rig.remembered[_key(self.program, self.as_user or rig.han.first)] = findings
         meters = len({one.meter for one in findings.told})
         values = f"{len(findings.told)} values of {meters} meters" if program.reach != "none" else "no value is read"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from devices.han.assumed import CASA_SELFTEST
@@ -41,6 +40,7 @@ from devices.han.fields import (
 from devices.han.link import HanLink
 from devices.han.times import maybe, months_back, zoned
 from devices.protocols import cms
+from devices.protocols.certificates import read_chain
 
 if TYPE_CHECKING:
     from devices.han.client import HanClient
@@ -219,7 +219,7 @@ class CasaClient:
         """The signature certificate, with those above it if they come with it, and that of the connection."""
         answer = await self._checked(await self.link.request("GET", "/download/certificate.pem"), "certificate.pem")
         try:
-            found = x509.load_pem_x509_certificates(answer.body)
+            found = read_chain(answer.body)
         except ValueError:
             raise NotUnderstood("certificate.pem", "no certificates in PEM") from None
         kinds = ["signature", *["sub_ca"] * (len(found) - 1)]

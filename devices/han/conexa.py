@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from devices.han.assumed import CONEXA_EDGE
@@ -31,6 +30,7 @@ from devices.han.errors import LoginLocked, LoginRefused, NotUnderstood, Refused
 from devices.han.fields import bare, mapping, objects, octets, part, read_json, register, text, whole
 from devices.han.link import HanLink
 from devices.han.times import maybe, utc_text, windows, zoned
+from devices.protocols.certificates import read_der, read_pem
 
 if TYPE_CHECKING:
     from devices.han.client import HanClient
@@ -438,8 +438,7 @@ def _certificate(what: str, value: object) -> bytes:
     if not written:
         return b""
     try:
-        if written[:1] == b"\x30":
-            return x509.load_der_x509_certificate(written).public_bytes(Encoding.DER)
-        return x509.load_pem_x509_certificate(written).public_bytes(Encoding.DER)
+        found = read_der(written) if written[:1] == b"\x30" else read_pem(written)
     except ValueError:
         raise NotUnderstood(what, "no certificate") from None
+    return found.public_bytes(Encoding.DER)

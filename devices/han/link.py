@@ -17,16 +17,15 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_middleware_digest_auth import parse_header_pairs
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 from yarl import URL
 
 from devices.clock import Clock
 from devices.errors import UsageError
 from devices.han.content import RawAnswer
 from devices.han.errors import CertificateChanged, HanError, HanUnreachable, LoginRefused, NotUnderstood
-from devices.han.login import Exchange, Login, Settings
+from devices.han.login import TARGET, Exchange, Login, Settings
 from devices.protocols import libssl
+from devices.protocols.certificates import common_name, read_der
 from devices.protocols.http_digest import MD5, SHA_256, Credentials, ha1, response
 
 SUITES: Final = (
@@ -36,10 +35,6 @@ SUITES: Final = (
 CURVES: Final = ("P-256", "P-384", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 LARGEST_BODY: Final = 64_000_000
 _PIECE: Final = 65_536
-
-
-_TARGET: Final = re.compile(r"/[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]*")
-"""Path and query; names that a gateway has told may have come into it."""
 _NUMBER: Final = re.compile(r"E[A-Z]{3}\d{10}\b", re.IGNORECASE)
 """Identification of a gateway: E for electricity, maker, ten digits."""
 
@@ -90,10 +85,10 @@ class HanLink:
     @property
     def number(self) -> str:
         """The gateway's number, where its certificate is made out to one; else empty."""
-        if not self.certificate:
+        try:
+            match = _NUMBER.match(common_name(read_der(self.certificate)))
+        except ValueError:  # none yet, or an odd one, which TLS has let through
             return ""
-        names = x509.load_der_x509_certificate(self.certificate).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        match = _NUMBER.match(str(names[0].value)) if names else None
         return "" if match is None else match[0].lower()
 
     def forget_nonce(self) -> None:
@@ -126,7 +121,7 @@ class HanLink:
             LoginRefused: the digest was not taken.
             NotUnderstood: a challenge or answer that makes no sense, or a target that is none, made of such an answer.
         """
-        if _TARGET.fullmatch(target) is None:
+        if TARGET.fullmatch(target) is None:
             raise NotUnderstood("path", f"{target[:80]!r} cannot be asked for")
         sent = _Sent(method, target, dict(form or {}), body, dict(headers or {}))
         knows = authenticate and self.login.password is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,10 @@ from typing import Final
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 60.0
 """A meter is read for some answers, which takes a PPC up to 60 s (han 2.1)."""
+_SIGN: Final = r"[^\s#\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+TARGET: Final = re.compile(rf"/(?:(?!\?){_SIGN})*(?:\?{_SIGN}+)?")
+"""Path and query of a request, as a scenario writes it or as names that a gateway has told may have come into it. A
+``#`` with what is behind it, and a ``?`` with nothing behind it, are never sent, but would be part of the digest."""
 
 
 @dataclass(frozen=True, slots=True)

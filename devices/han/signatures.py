@@ -12,13 +12,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from devices.han.trudi import UOM
+from devices.protocols.certificates import read_der
 from devices.protocols.trudi.content import CertType, GatewayExport, IntervalReading, MeterReading
 
 Octets = Callable[[str, str, datetime, int, int | None, int | None], bytes]
@@ -72,7 +72,7 @@ def issued_by_sub_ca(export: GatewayExport) -> bool | None:
 
 def _issued(own: bytes, sub: bytes) -> bool:
     try:
-        x509.load_der_x509_certificate(own).verify_directly_issued_by(x509.load_der_x509_certificate(sub))
+        read_der(own).verify_directly_issued_by(read_der(sub))
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
@@ -82,8 +82,8 @@ def _key(export: GatewayExport) -> ec.EllipticCurvePublicKey | None:
     for one in export.certificates:
         if one.kind is CertType.SIGNATURE:
             try:
-                key = x509.load_der_x509_certificate(one.der).public_key()
-            except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
+                key = read_der(one.der).public_key()
+            except (ValueError, TypeError, UnsupportedAlgorithm):
                 return None  # no key that is known here
             return key if isinstance(key, ec.EllipticCurvePublicKey) else None
     return None

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
-
-from cryptography import x509
-from cryptography.x509.oid import NameOID
 
 from devices.han.assumed import NO_SUPPLIER
 from devices.han.content import DeviceInfo, HanCertificate, HanContract, LogEntry, Reading, Value
 from devices.han.errors import Refused
 from devices.han.times import raster
+from devices.protocols.certificates import common_name, read_der
 from devices.protocols.sml.obis import parse_obis
 from devices.protocols.trudi.content import (
     SIGNATURE_CERTIFICATE,
@@ -173,22 +172,22 @@ def _named(found: Sequence[HanCertificate]) -> str:
     """The gateway's number in its certificate: ``EPPC0210495730.SMGW``."""
     for one in found:
         if one.kind == "signature":
-            names = x509.load_der_x509_certificate(one.der).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-            if names:
-                return str(names[0].value).removesuffix(".SMGW").lower()
+            with suppress(ValueError):  # one that is none names nobody
+                if name := common_name(read_der(one.der)):
+                    return name.removesuffix(".SMGW").lower()
     return ""
 
 
 def _lists(fetched: Fetched, *, signed: bool) -> Iterator[MeterReading]:
     contract = fetched.contract
     stages = {_group(value.obis) for one in fetched.derived for value in one.values}
-    wanted = {obis for _, obis in contract.registers}
+    wanted = {(meter.lower(), obis) for meter, obis in contract.registers}
     instants = [at for one in (*fetched.originals, *fetched.derived) for at in (one.at, one.instant)]
     begin = min([fetched.span.begin, *instants])
     end = max([fetched.span.end, *instants])
     block = (begin, int((end - begin).total_seconds()))
     for (meter, obis), pairs in _by_register(fetched.originals).items():
-        if (wanted and obis not in wanted) or (not wanted and stages and _group(obis) not in stages):
+        if (wanted and (meter.lower(), obis) not in wanted) or (not wanted and stages and _group(obis) not in stages):
             continue
         yield from _register(meter, meter, obis, pairs, block, contract.capture_s, signed=signed)
     owner = _middle(contract.id)

@@ -31,6 +31,11 @@ class Noted(dict[str, tuple[object, str, str]]):
     [
         ("casa", "selftest", "home interface, CASA, path of the self-test"),
         ("conexa", "device", "home interface, CONEXA, smgw-time without a zone"),
+        (
+            "conexa",
+            "unready",
+            "home interface, CONEXA, a signed profile is there after the begin of its contract within",
+        ),
         ("ppc", "list", "home interface, PPC, an hour that comes twice"),
         ("ppc", "trudi", "home interface, PPC, number of the gateway"),
         ("casa", "poll_gently", "home interface, pause between two looks"),

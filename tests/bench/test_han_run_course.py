@@ -33,6 +33,7 @@ from devices.errors import BenchError, UsageErrors
 from devices.han.login import Login, Settings
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "home-interface.md"
 QUARTER = timedelta(minutes=15)
 PAUSE = Event(0, 3.0, "note", "han_pause", {"seconds": 840.0, "until": "2026-04-03T18:26:30+00:00", "every": 900.0})
 
@@ -70,6 +71,9 @@ def test_before_the_first_case_is_told_how_long_the_run_takes() -> None:
     minutes = round((logins - 1) / 2)
     assert forecast(cases, cellar(every="30 s")).endswith(f"logins, 30 s apart: about {minutes} min")
     assert forecast(applicable(cellar("casa")), cellar("casa")) == ""
+    described = DOCUMENT.read_text("utf-8")
+    for bench in (cellar(), cellar(every="1 min")):
+        assert forecast(cases, bench).partition(": ")[2] in " ".join(described.split())
 
 
 @pytest.mark.parametrize(
@@ -82,6 +86,8 @@ def test_before_the_first_case_is_told_how_long_the_run_takes() -> None:
         ([{"han": {"login": "consumer-1", "password": "wrong", "times": 4, "accepted": False}}], 4),
         ([{"han": {"contracts": 1}}, {"wait": "20 min"}, {"han": {"contracts": 1}}], 2),
         ([{"han": {"contracts": 1, "within": "31 min"}}], 3),
+        ([{"han": {"contracts": 1}}, {"han": {"get": "/", "status": 200}}, {"han": {"contracts": 1}}], 3),
+        ([{"han": {"get": "/", "status": 200, "anonymous": True}}, {"han": {"contracts": 1}}], 1),
     ],
 )
 def test_logins_are_counted_by_the_steps(tmp_path: Path, steps: list[Any], logins: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -123,6 +123,13 @@ MUTANTS = [
     ("aiohttp-client", BODY, '"databases"', '"database"', "usage-point-info.databases: it is missing"),
     ("old-uri-client", "Location", "^/", "@", "'@smgw/m2m"),
     ("trudi-conexa", BODY, '"taf-profile"', '"profile"', "usage-point-info.taf-profile: it is missing"),
+    (
+        "trudi-conexa",
+        BODY,
+        '"taf-profile": ?"[0-9a-f]+"',
+        '"taf-profile":""',
+        "taf-profile: empty, and the contract began at 2026-01-05T00:15:00+00:00",
+    ),
     ("trudi-conexa", BODY, VERSION, '"version":"1.2.x"', "'1.2.x' is no version like 1.2.0"),
     ("trudi-conexa", BODY, VERSION, '"version":"1.1.9"', "'1.1.9' is older than 1.2.0"),
     ("ha-emh", BODY, '"logical_name"', '"name"', "values.logical_name: it is missing"),
@@ -156,6 +163,37 @@ def test_a_version_is_no_text_that_is_sorted(tmp_path: Path, monkeypatch: pytest
     assert found["verdict"] == "pass", found["reason"]
 
 
+@pytest.mark.parametrize(
+    ("begin", "ready_s", "problem"),
+    [
+        ("2026-01-05T05:00:00+01:00", 59 * 60, ""),
+        ("2026-01-05T05:00:00+01:00", 61 * 60, "empty, and the contract began at 2026-01-05T04:00:00+00:00"),
+        ("", 0, "empty, and no begin of the contract is told"),
+    ],
+)
+def test_a_profile_may_be_empty_while_its_contract_is_young(begin: str, ready_s: int, problem: str) -> None:
+    now = datetime(2026, 1, 5, 4, tzinfo=UTC) + timedelta(seconds=ready_s)
+    if not problem:
+        conexa._must_be_young({"start-time": begin}, now)
+        return
+    with pytest.raises(NotUnderstood, match=re.escape(problem)):
+        conexa._must_be_young({"start-time": begin}, now)
+
+
+def test_a_conexa_that_has_not_made_a_profile_yet_is_read_and_that_is_told(tmp_path: Path) -> None:
+    """One contract began hours ago, the other a quarter of an hour (han 3.2)."""
+    text = scenario_of("trudi-conexa").read_text()
+    young = text.replace("begin: 2026-01-05 02:00", "begin: 2026-01-05 04:45")
+    late = young.replace("given:\n", "given:\n  gateway: {options: {han_conexa_profile_ready_s: 3000}}\n")
+    assert text != young != late
+    (tmp_path / "young.yaml").write_text(late)
+    out = tmp_path / "run"
+    main(["run", str(tmp_path / "young.yaml"), "--gateway", "conexa", "--out", str(out), "--plain"])
+    verdict = json.loads(next((out / "cases").glob("*/verdict.json")).read_text())
+    assert verdict["verdict"] == "pass", verdict["reason"]
+    assert "a signed profile is there after the begin of its contract within" in json.dumps(verdict)
+
+
 def test_more_pages_than_the_bench_fetches_are_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ppc_lists, "PAGES", 0)
     found = verdict_of("trudi-ppc", tmp_path / "run")
@@ -172,7 +210,7 @@ async def test_what_a_program_stumbles_over_is_the_answer(error: type[Exception]
         await replay(Program("casa", run, "all", "a trial"), cast(Visit, None))
 
 
-@pytest.mark.parametrize("target", ["", "@host/", "x", "/a b", "/a\r\nb", "/a\x7f", "/a\u2028b", "/a\udc80"])
+@pytest.mark.parametrize("target", ["", "@host/", "x", "/a b", "/a\r\nb", "/a\x7f", "/a#b", "/a\u2028b", "/a\udc80"])
 async def test_a_target_that_an_answer_has_spoilt_is_never_sent(clock: Clock, target: str) -> None:
     async with HanLink(clock, Settings("127.0.0.1", 9), Login("anna", "geheim.")) as link:
         with pytest.raises(NotUnderstood, match="cannot be asked for"):

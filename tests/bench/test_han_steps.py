@@ -81,6 +81,7 @@ def test_what_is_so_passes_and_what_is_not_fails(tmp_path: Path, product: str, s
         ("{values: flat}", "there is no meter 'flat'"),
         ("{values: house, status: 200}", "'status' does not belong to 'values'"),
         ("{get: /json}", "'status'"),
+        ("{get: /json#all, status: 200}", "'/json#all' is no path"),
         ("{login: berta, logout: berta}", "exactly one"),
         ("{list: house}", "'day'"),
         ("{log: {has: no_such_event}}", "no_such_event"),

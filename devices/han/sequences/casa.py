@@ -6,14 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from cryptography import x509
-
 from devices.han.content import UNITS
 from devices.han.errors import NotUnderstood
 from devices.han.fields import part, register, text, whole
 from devices.han.sequences.visit import Findings, NothingThere, Told, Visit, json_of, must
 from devices.han.times import zoned
 from devices.protocols import cms
+from devices.protocols.certificates import read_pem
 
 JSON: Final = {"Content-Type": "application/json"}
 ORIGIN: Final = "/json/metering/origin"
@@ -96,7 +95,7 @@ async def transparency(visit: Visit, months: int = 1) -> Findings:
     answer = await visit.ask("GET", "/download/certificate.pem")
     must(answer.status == 200, "certificate.pem", f"status {answer.status}, not 200")
     try:
-        certificate = x509.load_pem_x509_certificate(answer.body)
+        certificate = read_pem(answer.body)
     except ValueError:
         raise NotUnderstood("certificate.pem", "no certificate in PEM") from None
     more: dict[str, Any] = {"system": system, "certificate": certificate, "contracts": {}, "profiles": {}}

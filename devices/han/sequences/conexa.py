@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import quote
 
+from devices.han.assumed import CONEXA_PROFILE
 from devices.han.content import UNITS, RawAnswer
 from devices.han.errors import NotUnderstood
 from devices.han.fields import part, register, text, whole
 from devices.han.sequences.visit import REDIRECTS, Findings, NothingThere, Told, Visit, body_of, json_of, must
-from devices.han.times import utc_text, zoned
+from devices.han.times import maybe, utc_text, zoned
 
 ROOT: Final = "/smgw/m2m"
 JSON: Final = {"Content-Type": "application/json"}
@@ -186,7 +187,7 @@ async def transparency(visit: Visit, begin: datetime | None = None) -> Findings:
     version = text("version", part("smgw-info", info, "version"))
     must(version_of(version) >= LEAST_VERSION, "version", f"{version[:20]!r} is older than 1.2.0")
     found: list[Told] = []
-    more: dict[str, Any] = {"user": user, "rows": {}, "info": part("answer", info, "smgw-info")}
+    more: dict[str, Any] = {"user": user, "rows": {}, "unready": [], "info": part("answer", info, "smgw-info")}
     since = begin or visit.now - timedelta(days=2)
     for point in points_of(await call(visit, path, "user-info")):
         if point["taf-state"] == "ready":
@@ -194,7 +195,9 @@ async def transparency(visit: Visit, begin: datetime | None = None) -> Findings:
         name: dict[str, Any] = {"usage-point-id": point["usage-point-id"]}
         told = await call(visit, path, "usage-point-info", **name)
         detail = part("answer", told, "usage-point-info")
-        must(bool(part("usage-point-info", detail, "taf-profile")), "taf-profile", "empty")
+        if not part("usage-point-info", detail, "taf-profile"):
+            _must_be_young(point, visit.now)
+            more["unready"].append(point["usage-point-id"])
         for database in part("usage-point-info", detail, "databases"):
             which = text("database", part("databases", database, "database"))
             scales = _scales(database)
@@ -213,6 +216,13 @@ async def transparency(visit: Visit, begin: datetime | None = None) -> Findings:
     if not found:
         raise NothingThere("no value in the span")
     return Findings(tuple(found), {**more, "log": entries})
+
+
+def _must_be_young(point: Row, now: datetime) -> None:
+    """A profile is made some time after the begin of its contract only. Raises NotUnderstood when that is over."""
+    begin = maybe("start-time", point.get("start-time"))
+    since = "no begin of the contract is told" if begin is None else f"the contract began at {begin.isoformat()}"
+    must(begin is not None and now < begin + CONEXA_PROFILE, "taf-profile", f"empty, and {since}")
 
 
 def version_of(written: str) -> tuple[int, ...]:

@@ -11,8 +11,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
-from cryptography import x509
-
+from devices.protocols.certificates import read_der
 from devices.protocols.trudi.errors import FormatError
 from devices.protocols.trudi.export import Export, ValueList
 from devices.protocols.trudi.rules import KINDS, MULTIPLIERS, UNITS
@@ -82,7 +81,7 @@ def _check_certificates(export: Export) -> None:
 def _odd_certificates(export: Export) -> Iterator[str]:
     for one in export.certificates:
         try:
-            x509.load_der_x509_certificate(_der(one.der))
+            read_der(_der(one.der))
         except ValueError:
             yield f"the certificate {one.id} is no X.509 certificate, so no signature can be checked with it"
 

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import Final
 
-from cryptography import x509
-
+from devices.protocols.certificates import read_der
 from devices.protocols.trudi.content import (
     ExportedLogEntry,
     GatewayExport,
@@ -156,7 +155,7 @@ def _certificates(export: GatewayExport) -> Iterator[Finding]:
         if one.parent is not None and one.parent not in there:
             yield Finding("parentCertId", f"there is no certificate {one.parent}")
         try:
-            x509.load_der_x509_certificate(one.der)
+            read_der(one.der)
         except ValueError:
             yield Finding("certContent", f"the certificate {one.id} cannot be read")
 
