@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from han_ppc_rack import EXPORT, GAP, IMPORT, METER, PASSWORDS, Ppc, counted, login, meter, ppc, tariff
+from han_ppc_rack import EXPORT, GAP, IMPORT, METER, PASSWORDS, SPANS, Ppc, counted, login, meter, ppc, tariff
 
 from devices.han.link import HanLink
 from devices.han.login import Login, Settings
@@ -210,6 +210,19 @@ async def test_trudi_walks_through_contracts_pages_and_log(gateway: Ppc) -> None
     assert {row[1] for row in logged} <= {"INFO", "WARNING", "ERROR", "FATAL"}
     # 193 instants in October, 281 in March, two registers each, none at the gap: pages of 200 instants, newest first
     assert found["pages"] == {f"01005e318002.{METER.lower()}.sm": [398, 400, 148]}
+
+
+async def test_trudi_tells_both_passes_of_the_hour_in_october_apart_in_registers_too() -> None:
+    contract = tariff(7, begin="2025-10-24T22:00:00Z")
+    async with ppc(profiles=(meter(METER, "alice"), contract, login("alice"))) as gateway:
+        await logged_in(gateway)
+        found, _ = await replayed(gateway, ppc_lists.transparency)
+        registers = {one.instant: one.value for one in found.told if one.instant is not None}
+        first, last = SPANS[0]
+        instants = [
+            first + timedelta(minutes=15 * number) for number in range((last - first) // timedelta(minutes=15) + 1)
+        ]
+        assert [str(registers[at]) for at in instants] == [shown(counted(at)) for at in instants]
 
 
 async def test_trudi_asks_for_the_log_of_its_span_only(gateway: Ppc) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -27,8 +28,8 @@ from devices.han.sequences.ppc_markup import (
     tokens,
     written_rows,
 )
-from devices.han.sequences.visit import BoundReached, Findings, NothingThere, Told, Visit, code_of, must, number_of
-from devices.han.times import LOCAL, local_text, nearest
+from devices.han.sequences.visit import BoundReached, Findings, NothingThere, Told, Visit, must
+from devices.han.times import LOCAL, local_text
 
 NEAR: Final = timedelta(minutes=7)
 PAGES: Final = 60
@@ -127,8 +128,8 @@ async def extractor(visit: Visit, begin: datetime | None = None, end: datetime |
 
 
 async def transparency(visit: Visit, begin: datetime | None = None, end: datetime | None = None) -> Findings:
-    """TRuDI: versions, contracts, billing periods and their registers, values, log, logout; each list of the span with
-    all its pages, of which BoundReached is raised for more than `PAGES`.
+    """TRuDI: versions, contracts, the billing periods that the span touches with all of their registers, values and log
+    of the span, logout; each list with all its pages, of which BoundReached is raised for more than `PAGES`.
 
     Told are the values, and of registers those of the whole meter (cost stage 0), which are metered values as well.
     """
@@ -155,7 +156,7 @@ async def transparency(visit: Visit, begin: datetime | None = None, end: datetim
         for ttid in [one for text in pages for one in parsed("showTarification", text).xpath(PERIOD_IDS)]:
             registers = await _register_rows(visit, token, ttid)
             more[f"{label} registers"] += registers
-            found += _whole(registers, domain.removesuffix(".sm").lower(), visit.now)
+            found += _whole(registers, domain.removesuffix(".sm").lower())
     more["pages"] = {}
     for mid, label in options(await post(visit, "meterform", token), SELECT_METER):
         pages = await _paged(visit, "showMeterValues", "metervalues", token, mid=mid, **span)
@@ -179,14 +180,10 @@ async def _register_rows(visit: Visit, token: str, ttid: str) -> list[tuple[str,
     )
 
 
-def _whole(rows: list[tuple[str, ...]], meter: str, now: datetime) -> list[Told]:
-    """Values of the whole meter; a period that has not begun to count has none."""
-    found = []
-    for _, value, unit, obis, stage, time in rows:
-        if stage == "0" and value:
-            at = nearest(time_of(time), now)
-            found.append(Told(meter, code_of("obis", obis), number_of("wert", value), unit, None, at))
-    return found
+def _whole(rows: list[tuple[str, ...]], meter: str) -> tuple[Told, ...]:
+    """Values of the whole meter in a billing period; one that has not begun to count has none."""
+    own = [(time_of(time), obis, value, unit) for _, value, unit, obis, stage, time in rows if stage == "0"]
+    return tuple(replace(one, at=None, instant=one.at) for one in listed(own, meter))
 
 
 def _rows(pages: list[str], table: str, columns: tuple[str, ...], line: str = "") -> list[tuple[str, ...]]:

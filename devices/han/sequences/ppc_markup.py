@@ -152,8 +152,10 @@ def current(text: str, meter: str, now: datetime) -> tuple[Told, ...]:
 
 
 def listed(rows: list[tuple[datetime, str, str, str]], meter: str) -> tuple[Told, ...]:
-    """Values of lists, newest first, with both passes of an hour that comes twice told apart by their order."""
-    times: list[datetime] = []
+    """Values of lists, newest first, with both passes of an hour that comes twice told apart by their order.
+
+    A row without a value tells nothing but counts for the order.
+    """
     found: list[Told] = []
     for code in dict.fromkeys(obis for _, obis, _, _ in rows):
         own = [row for row in reversed(rows) if row[1] == code]
@@ -161,5 +163,6 @@ def listed(rows: list[tuple[datetime, str, str, str]], meter: str) -> tuple[Told
         found += [
             Told(meter, code_of("obis", code), number_of("wert", value), unit, at)
             for at, (_, _, value, unit) in zip(times, own, strict=True)
+            if value
         ]
     return tuple(found)
