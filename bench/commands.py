@@ -146,7 +146,7 @@ def _close(session: Session, *, interrupted: bool) -> None:
 
     print(closing_summary(session.folder))
     print(f"report: {session.folder / 'report.html'}")
-    if interrupted or session.record.get("unfinished"):
+    if interrupted or session.record.get("unfinished") or session.record["counts"].get(str(Verdict.ERROR)):
         print(f"go on with: smgw-bench run --resume {session.folder}")
 
 

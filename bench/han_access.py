@@ -160,10 +160,19 @@ class HanAccess:
         login = self.login_of(user)
         if not self._real or (*self._where(), login.user) in _TAKEN:
             return error
-        text = f"the gateway does not take what the bench file says of its user: {error}"
-        if not isinstance(error, LoginLocked):
-            _REFUSED[(*self._where(), login.user)] = text
+        if isinstance(error, LoginLocked):  # by somebody: this says nothing of the file
+            left = "" if error.remaining_s is None else f" until {self._local(error.remaining_s)}"
+            return BenchError(f"the gateway is locked{left}, after others have failed to log in: {error}")
+        fields = "'user' and 'certificate'" if login.password is None else "'user' and password ('password_file')"
+        text = f"the gateway does not take what the bench file says of its user: {error}; look at {fields}"
+        if self.product == "conexa":
+            text += ". A conexa that is locked may say the same: then wait some minutes"
+        _REFUSED[(*self._where(), login.user)] = text
         return BenchError(text)
+
+    def _local(self, after_s: float) -> str:
+        """The time so much later, as the clock on the wall shows it."""
+        return f"{(self._clock.now() + timedelta(seconds=after_s)).astimezone():%H:%M:%S}"
 
     def _wrong_product(self, error: HanError) -> Exception:
         """What is raised where the first login ever is answered as this product does not: the type may be wrong.

@@ -130,6 +130,9 @@ def _is_ipv6(host: str) -> bool:
     return True
 
 
+_FROM: Final = "a path begins at the folder in which the bench is started"
+
+
 def read_password(file: str | None, variable: str | None) -> str:
     """A password out of a file (its first line) or an environment variable. Raises UsageError."""
     if variable is not None:
@@ -142,7 +145,8 @@ def read_password(file: str | None, variable: str | None) -> str:
         with Path(file).open(encoding="utf-8") as lines:
             found = lines.readline(_MOST_PASSWORD).rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the password file {file} cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(f"the password file {Path(file).absolute()} cannot be read: {reason}", hint=_FROM) from None
     if not found:
         raise UsageError(f"the password file {file} is empty")
     return found
@@ -152,7 +156,7 @@ def client_certificate(certificate: str, key: str | None, key_password_env: str 
     """A user's certificate. Raises UsageError for a file that is not there."""
     for name in (certificate, key):
         if name is not None and not Path(name).is_file():
-            raise UsageError(f"there is no file {name}")
+            raise UsageError(f"there is no file {Path(name).absolute()}", hint=_FROM)
     password = None if key_password_env is None else read_password(None, key_password_env)
     return ClientCertificate(Path(certificate), None if key is None else Path(key), password)
 

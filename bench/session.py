@@ -25,11 +25,13 @@ from bench.scenario.source import fingerprint
 from bench.store import RUN_SCHEMA, FolderLock, read_json, write_json
 from bench.verdict import Verdict, merge
 from devices.clock import wall_now
-from devices.errors import Place, UsageError
+from devices.errors import BenchError, Place, UsageError
 
 PACKAGES = ("smgw-bench", "pymodbus", "pyserial", "cryptography", "pydantic", "PyYAML", "rich", "pytest", "gpiod")
 
 
+EARLIER = "earlier"
+"""Folder, in that of a run, with what cases left that were run again because the bench's own trouble had ended them."""
 DAMAGED = ".damaged"
 """Ending of the folder of a case whose verdict could not be read."""
 
@@ -105,8 +107,9 @@ class Session:
             self.record = read_json(path)
             self.seed = int(self.record["seed"])
             self._refuse_changes()
+            again = self._set_errors_aside()
             done = sum(self._row(case) is not None for case in self.cases)
-            self.interrupted("resumed", f"{done} of {len(self.cases)} cases were finished")
+            self.interrupted("resumed", f"{done} of {len(self.cases)} cases were finished{again}")
             self._drop_unfinished()
         else:
             try:
@@ -189,6 +192,23 @@ class Session:
             "counts": {},
             "interruptions": [],
         }
+
+    def _set_errors_aside(self) -> str:
+        """Cases that the bench's own trouble ended are run again; what they left is kept. Returns what is told."""
+        keys = []
+        for case in self.cases:
+            row, number = self._row(case), 1
+            if row is None or row["verdict"] != str(Verdict.ERROR):
+                continue
+            while (aside := self.folder / EARLIER / f"{case.folder}.{number}").exists():
+                number += 1
+            try:
+                aside.parent.mkdir(exist_ok=True)
+                self.case_folder(case).rename(aside)
+            except OSError as error:
+                raise BenchError(f"{aside} cannot be made: {error.strerror}") from error
+            keys.append(case.key)
+        return f"; run again after an error: {', '.join(keys)} (what they left is in {EARLIER}/)" if keys else ""
 
     def _drop_unfinished(self) -> None:
         """Cases that were in flight are run again; one with a damaged verdict is kept aside and run again."""

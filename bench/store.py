@@ -4,7 +4,9 @@
     DIR/bench.yaml          the bench file
     DIR/cases/FOLDER/       scenario.yaml timeline.jsonl leds.vcd lmn.pcapng logs.json values.json verdict.json
 
-A case whose folder has a verdict.json is finished; everything else is run again on `--resume`.
+    DIR/earlier/FOLDER.N/   what a case left that ended in `error` and was run again
+
+A case whose folder has a verdict.json other than `error` is finished; everything else is run again on `--resume`.
 """
 
 from __future__ import annotations

@@ -193,6 +193,23 @@ def test_a_damaged_verdict_is_kept_aside_and_the_case_run_again(tmp_path: Path) 
     assert (out / "cases" / "Q-1_casa.damaged" / "verdict.json").read_text("utf-8") == '{"torn'
 
 
+def test_a_case_that_the_benchs_own_trouble_ended_is_run_again(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert main(["run", str(scenario(tmp_path)), "--out", str(out)]) == 0
+    file = out / "cases" / "Q-1_casa" / "verdict.json"
+    stored = json.loads(file.read_text("utf-8"))
+    for number in (1, 2):
+        file.write_text(json.dumps(stored | {"verdict": "error", "reason": "no password"}), encoding="utf-8")
+        assert main(["run", "--resume", str(out)]) == 0
+        assert json.loads(file.read_text("utf-8"))["verdict"] == "pass"
+        kept = json.loads((out / "earlier" / f"Q-1_casa.{number}" / "verdict.json").read_text("utf-8"))
+        assert kept["verdict"] == "error"
+    record = json.loads((out / "run.json").read_text("utf-8"))
+    assert [row["verdict"] for row in record["cases"]] == ["pass"]
+    assert "run again after an error: Q-1[casa]" in record["interruptions"][-1]["text"]
+    assert "run again after an error: Q-1[casa]" in (out / "report.html").read_text("utf-8")
+
+
 def test_resume_needs_the_folder_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--resume", str(tmp_path)]) == 2
     assert "there is no run.json here" in capsys.readouterr().err

@@ -25,7 +25,7 @@ from devices.clock import Clock
 from devices.errors import BenchError, UsageError
 from devices.han.conexa import ConexaClient
 from devices.han.content import HanContract, RawAnswer
-from devices.han.errors import NotUnderstood, Refused
+from devices.han.errors import LoginLocked, LoginRefused, NotUnderstood, Refused
 from devices.han.login import Login, Settings
 
 HOME = Path(__file__).parents[2] / "scenarios" / "home"
@@ -219,6 +219,30 @@ async def test_a_first_login_that_is_answered_like_another_product_is_no_verdict
         )
         with pytest.raises(kind, match="neither a session"):
             await han.client()
+
+
+async def test_a_lock_is_not_blamed_on_the_bench_file_and_a_refused_login_names_its_fields(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refusals: list[Exception] = [LoginLocked("no logins for 292 s", 292), LoginRefused("it refuses 'a'")]
+
+    class Client:
+        async def login(self) -> None:
+            raise refusals.pop(0)
+
+        async def close(self) -> None: ...
+
+    monkeypatch.setattr("devices.han.open.open_client", lambda *_, **__: Client())
+    clock = Clock(asyncio.get_running_loop(), datetime(2026, 1, 5, 12, tzinfo=UTC))
+    logins = {"a": Login("a", "b")}
+    han = HanAccess(clock, Timeline(clock), "conexa", lambda: Settings("locked"), logins, real=True)
+    with pytest.raises(BenchError, match=r"the gateway is locked until \d\d:\d\d:\d\d, after others") as caught:
+        await han.client()
+    assert "bench file" not in str(caught.value)
+    with pytest.raises(BenchError, match=r"refuses 'a'; look at 'user' and password .*conexa that is locked may say"):
+        await han.client()
+    with pytest.raises(BenchError, match="not asked again: the gateway does not take what the bench file says"):
+        await han.client()
 
 
 async def test_a_conexa_that_tests_itself_at_the_first_login_is_not_told_as_another_type(
