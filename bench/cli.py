@@ -18,12 +18,21 @@ EPILOG = """exit codes: 0 all passed; 1 something failed or could not be decided
 something was not judged; 3 trouble with the bench; 130 interrupted (143 by SIGTERM, 129 by SIGHUP); 141 nobody reads
 the output any more"""
 
+FILES_EPILOG = "exit codes: 0 all is in order; 2 wrong use, a mistake in a file, or nothing that fits"
+
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and where help is, with exit code 2; options are written out whole."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, **kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As the base does; what no option of this very command is, this command refuses and not the whole program."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"{self.prog}: {message} (see '{self.prog} --help')\n")
@@ -128,14 +137,15 @@ def _version() -> str:
         return "(not installed)"
 
 
+_RESUME = "go on with the run in this folder, which was cut off; DIR may be left away when --out DIR names the folder"
+
+
 def _run_command(commands: argparse._SubParsersAction[_Parser]) -> None:
     run = commands.add_parser("run", help="run scenarios on a bench and write a report", epilog=EPILOG)
     _selection(run)
     run.add_argument("--bench", default=None, metavar="NAME|FILE", help="bench to run on (default: emulated)")
     run.add_argument("--out", type=_named, metavar="DIR", help="run folder (default: runs/ and the time of day)")
-    run.add_argument(
-        "--resume", type=_named, nargs="?", const=Path(), metavar="DIR", help="go on with a run that was cut off"
-    )
+    run.add_argument("--resume", type=_named, nargs="?", const=Path(), metavar="DIR", help=_RESUME)
     run.add_argument("--seed", type=int, default=None, help="seed of all randomness (default: 1)")
     run.add_argument(
         "-j", "--jobs", type=int, default=1, metavar="N", help="processes side by side, on emulated benches"
@@ -157,7 +167,7 @@ def _selection(parser: argparse.ArgumentParser) -> None:
 
 
 def _list_command(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser("list", help="list scenarios and cases")
+    command = commands.add_parser("list", help="list scenarios and cases", epilog=FILES_EPILOG)
     _selection(command)
     command.add_argument("--cases", action="store_true", help="one line per case instead of per scenario")
     command.add_argument("--json", action="store_true", help="as JSON")
@@ -165,14 +175,18 @@ def _list_command(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _check_command(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser("check", help="check scenario and bench files without running anything")
+    command = commands.add_parser(
+        "check", help="check scenario and bench files without running anything", epilog=FILES_EPILOG
+    )
     _selection(command)
     command.add_argument("--bench", default=None, metavar="NAME|FILE", help="also say what this bench cannot run")
     command.set_defaults(command=_check)
 
 
 def _explain_command(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser("explain", help="print a scenario as a test specification in sentences")
+    command = commands.add_parser(
+        "explain", help="print a scenario as a test specification in sentences", epilog=FILES_EPILOG
+    )
     _selection(command)
     command.set_defaults(command=_explain)
 
@@ -184,7 +198,11 @@ def _schema_command(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _report_command(commands: argparse._SubParsersAction[_Parser]) -> None:
-    command = commands.add_parser("report", help="write the reports of a run folder again")
+    command = commands.add_parser(
+        "report",
+        help="write the reports of a run folder again",
+        epilog="exit codes: 0 written; 2 no run folder; 3 evidence is damaged or gone, or a report cannot be written",
+    )
     command.add_argument("folder", type=_named, metavar="DIR")
     command.set_defaults(command=_report)
 

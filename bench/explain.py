@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from bench.expect import Monitor
-from bench.products import device_name
+from bench.products import METERS, device_name, gateway_type
 from bench.quantity import text_of
 from bench.scenario.contract_models import GivenContract
 from bench.scenario.loader import Case
@@ -34,13 +34,21 @@ def _head(alike: Sequence[Case]) -> str:
         lines += [*textwrap.wrap(" ".join(scenario.purpose.split()), WIDTH), ""]
     if scenario.verifies:
         lines.append(f"Verifies: {', '.join(scenario.verifies)}")
-    products = dict.fromkeys(device_name(case.gateway) for case in alike)
-    lines.append(f"{'Meter' if scenario.device else 'Gateways'}: {', '.join(products)}")
+    products = list(dict.fromkeys(_product(case.gateway) for case in alike))
+    kind = "Meter" if scenario.device else "Gateway" if len(products) == 1 else "Gateways"
+    lines += textwrap.wrap(f"{kind}: {', '.join(products)}", WIDTH)
     for name in alike[0].parameters:
         values = dict.fromkeys(str(case.parameters[name]) for case in alike)
         lines.append(f"With {name}: {', '.join(values)}")
     lines.append(f"File: {alike[0].source.file}")
     return "\n".join(lines) + "\n"
+
+
+def _product(device: str) -> str:
+    """A gateway as `--gateway` takes it, with type and maker; a meter by its name."""
+    if device in METERS:
+        return device_name(device)
+    return f"{device} ({device_name(device)} of {gateway_type(device).maker})"
 
 
 def _body(scenario: Scenario) -> str:

@@ -161,6 +161,11 @@ class Options:
     """Time without a request after which a consumer's session ends (han 3.1, 4.1)."""
     han_session_s: float = 172_800.0
     """Longest session (han 3.1)."""
+    han_least_interval_s: float = 0.0
+    """Least time from one login of a consumer to his next one; a sooner one is answered with status 500, begins no
+    session and does not count as one. A login is what the log tells as one. Real gateways hang or lock when they are
+    polled every few minutes, 15 minutes are safe (han 2.1, 7; the status and that it counts by login are assumed).
+    0: logins are never too soon."""
     han_keep_alive_s: float = 60.0
     """How long a connection without requests is kept."""
     han_handshake_s: float = 10.0
@@ -217,6 +222,11 @@ class Options:
     """How a consumer gets his session: ``cookie``, or ``body``: old firmware puts it before the page (han 2.1)."""
     han_ppc_old_columns: bool = False
     """Whether the column of OBIS codes has the misspelt id of old firmware (han 2.3)."""
+    han_ppc_table_id: str = "metervalue"
+    """``id`` of PPC's table of values, which programs look for; another one as after a change of the firmware, when
+    users found the table missing (han 2.3, 7)."""
+    han_ppc_quotes: str = "single"
+    """Quotes of attributes in PPC's pages, ``single`` as in real ones, or ``double`` (han 2.3, 7)."""
     han_ppc_validity: str = "numbers"
     """Whether the column "istvalide" holds ``numbers`` or ``words``; both occur (han 2.3, 9)."""
     han_ppc_values_page: int = 200

@@ -8,10 +8,11 @@ from typing import Any
 from devices.errors import UsageError
 from firmware.damage import corrupt_key, damage_certificate, exchange_key, forge_value, swap_certificate
 from firmware.fault_codes import RADIO_MODULE_CODES
+from firmware.han.disturbance import FAULT, FROZEN, KINDS, MOST_SLOW_S, SLOW, SLOW_S
 from firmware.logs.book import LogBook
 from firmware.logs.journal import FAILURES
 from firmware.logs.torn import leave_piece
-from firmware.maintenance import Answer, Command, Parameter, Refusal
+from firmware.maintenance import Answer, Command, Parameter, Refusal, described
 from firmware.metering_port import MeteringPort
 from firmware.order_port import OrderPort
 from firmware.own_clock import DEFECTS, iso
@@ -48,7 +49,9 @@ class FaultPort:
         access = self._access
         metering = MeteringPort(self._unit, access.ready, access.settle).commands()
         do = self._faults() | OrderPort(access).commands() | metering["do"]
-        return {"do": do, "read": ReadingPort(access).commands() | metering["read"]}
+        found = {"do": do, "read": ReadingPort(access).commands() | metering["read"]}
+        found["read"]["commands"] = Command(lambda: described(found), {})
+        return found
 
     def _faults(self) -> dict[str, Command]:
         share, flag = Parameter(_NUMBER, True), Parameter((bool,))
@@ -88,6 +91,7 @@ class FaultPort:
             "set_rtc": Command(
                 self.set_rtc, {"offset_s": Parameter(_NUMBER), "time": text(required=False), "dead": flag}
             ),
+            "disturb_han": Command(self.disturb_han, {"how": text(*KINDS), "seconds": Parameter(_NUMBER)}),
             "mend": Command(self.mend, {"fault": text(required=False)}),
         }
 
@@ -258,6 +262,29 @@ class FaultPort:
                 session.meet("bus_overload", True)
         return {}
 
+    async def disturb_han(self, how: str, seconds: float | None = None) -> Answer:
+        """Something goes wrong at the home interface until it is mended, also after a restart; another one takes its
+        place. `seconds`: by which answers come later when it is slow."""
+        longest_s = self._unit.options.han_request_s
+        if seconds is not None and how != SLOW:
+            raise UsageError(f"only 'slow' has seconds, not {how!r}")
+        seconds = SLOW_S if seconds is None else seconds
+        if how == SLOW and not (0 < seconds <= MOST_SLOW_S and seconds < longest_s):
+            raise UsageError(
+                f"answers cannot come {seconds:g} s later",
+                hint=f"above 0, at most {MOST_SLOW_S:g} s, less than the option han_request_s, {longest_s:g} s",
+            )
+        fault: dict[str, Any] = {"how": how} | ({"seconds": float(seconds)} if how == SLOW else {})
+        if how == FROZEN:
+            session = self._access.ready()
+            await session.writer.flush()
+            fault = dict(session.han.frozen())
+        self._unit.memory.plant_fault(FAULT, fault)
+        running = self._access.session()
+        if running is not None:
+            running.han.disturb(fault)
+        return {}
+
     def mend(self, fault: str | None = None) -> Answer:
         """Take a planted defect away again, or all of them."""
         planted = self._unit.memory.faults()
@@ -265,6 +292,9 @@ class FaultPort:
             raise UsageError(f"no defect {fault!r} is planted", hint=f"planted: {', '.join(planted) or 'none'}")
         for name in planted if fault is None else [fault]:
             self._unit.memory.plant_fault(name, None)
+        session = self._access.session()
+        if FAULT in planted and fault in (None, FAULT) and session is not None:
+            session.han.disturb(None)
         return {"mended": list(planted) if fault is None else [fault]}
 
     def radio_module_fails(self, defect: str) -> Answer:

@@ -63,6 +63,23 @@ class Parameter:
     required: bool = False
     choices: tuple[Any, ...] = ()
 
+    @property
+    def told(self) -> str:
+        """What it may hold, in words."""
+        if self.choices:
+            words = [json.dumps(one) if isinstance(one, bool) else str(one) for one in self.choices]
+        else:
+            words = list(dict.fromkeys(_KINDS[one] for one in self.kinds))
+            words = [one for one in words if one != _KINDS[int] or _KINDS[float] not in words]
+        *first, last = words
+        text = f"{', '.join(first)} or {last}" if first else last
+        return text if self.required else f"{text}; may be left out"
+
+
+_KINDS: Mapping[type, str] = {
+    bool: "true or false", int: "whole number", float: "number", str: "text", list: "list", dict: "object",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Command:
@@ -75,6 +92,16 @@ class Command:
 
     carry_out: Callable[..., Answer | Awaitable[Answer]]
     parameters: Mapping[str, Parameter]
+
+
+def described(commands: Mapping[str, Mapping[str, Command]]) -> Answer:
+    """All that there is: names by verb, and of each name its fields with what they may hold."""
+    names = {verb: sorted(named) for verb, named in commands.items()}
+    fields = {
+        verb: {name: {field: one.told for field, one in named[name].parameters.items()} for name in sorted(named)}
+        for verb, named in commands.items()
+    }
+    return {**names, "fields": fields}
 
 
 class MaintenanceServer:

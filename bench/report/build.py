@@ -43,6 +43,7 @@ from bench.verdict import Verdict
 
 STEPS_SHOWN = 400
 MARKS_SHOWN = 120
+IDENTITIES_SHOWN = 24
 NO_SUITE = "(suite not recorded)"
 _SOURCES = frozenset({"lmn", "led", "power", "step"})
 _WORST_FIRST = (
@@ -139,6 +140,28 @@ def _devices(run: RunFolder) -> Iterator[Fact]:
                 f"reached over the home interface at {run.reached}; whether it is a real device the bench cannot tell"
             )
         yield Fact("Meter under test" if meter else "Gateway", kind)
+        if not meter:
+            yield from _identity(run)
+
+
+_IDENTITY = {"id": "Gateway number", "firmware": "Gateway firmware", "certificate": "Gateway certificate"}
+"""What a gateway tells of itself at its home interface, in `told` -> as the head of the report calls it."""
+
+
+def _identity(run: RunFolder) -> Iterator[Fact]:
+    """What the gateways told of themselves: all that differs within the run, as a device may have been exchanged."""
+    cases = [case for case in run.cases if case.told and not is_meter(case.gateway)]
+    several = len({case.gateway for case in cases}) > 1
+    for name, title in _IDENTITY.items():
+        found: dict[str, None] = {}
+        for case in cases:
+            if value := dict(case.told).get(name, ""):
+                found[f"{case.gateway} {value}" if several else value] = None
+        if found:
+            values = list(found)
+            more = f"; and {len(values) - IDENTITIES_SHOWN} more" if len(values) > IDENTITIES_SHOWN else ""
+            mark = "SHA-256 " if name == "certificate" else ""
+            yield Fact(title, mark + "; ".join(values[:IDENTITIES_SHOWN]) + more)
 
 
 _TIME_BASES = {

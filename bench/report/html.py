@@ -229,7 +229,8 @@ def _assumed(report: Report) -> str:
     )
     text = (
         "<p>These facts are inferred or set by the bench, not stated by a document. A verdict that rests on one of "
-        "them holds only as far as the assumption does.</p>"
+        "them holds only as far as the assumption does. What a source such as <code>han 2.1</code> or "
+        "<code>[PPC]</code> is, docs/sources.md tells.</p>"
     )
     heads = ("Fact", "Taken as", "Source", "Why assumed", "Used by")
     return text + table("assumed", "Facts that were assumed", heads, rows)

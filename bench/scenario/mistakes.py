@@ -148,6 +148,7 @@ def _plain(item: Any, path: Path_, source: Source, known: list[str]) -> UsageErr
         choice = str(item["ctx"]["expected"])
         near = difflib.get_close_matches(str(item["input"]), re.findall(r"'([^']*)'", choice), 1)
         written = _written(item["input"])
+        name = next((part for part in reversed(path) if isinstance(part, str)), name)  # of an entry: its list
         return UsageError(f"{name!r} cannot be {written}: it is {choice}", place=place, hint=did_you_mean(near))
     text = str(item["ctx"]["error"]) if kind == "value_error" else _in_words(item)
     text = _bounded(text)
@@ -166,6 +167,7 @@ def _in_words(item: Any) -> str:
         return f"it must be {_BOUNDS[kind].format(**bounds)}, not {_written(value)}"
     if kind in _SIZES:
         least, what = _SIZES[kind]
+        what = "characters" if isinstance(value, str) else what  # a text that pydantic takes for any sequence
         size = bounds["min_length" if least else "max_length"]
         plural = what if size != 1 else {"entries": "entry", "characters": "character"}[what]
         return f"it must have {'at least' if least else 'at most'} {size} {plural}, not {len(value)}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from bench.assumed_values import AssumedOfMeters
+from bench.products import ALL, gateway_type
 from bench.scenario.contract_models import GivenContract, Instant, contract_mistakes
 from bench.scenario.meter_models import GivenMeter
 from bench.scenario.mistakes import translate
@@ -46,6 +48,17 @@ def _as_written(value: Any) -> Any:
 Text = Annotated[str, BeforeValidator(_as_written), WithJsonSchema({"type": "string"})]
 
 
+def _quoted(value: Any) -> Any:
+    """A number may be written otherwise than it is read: +1 and 1 are two passwords."""
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f'put it into quotes, such as "{_as_shown(value)}"')
+    return value
+
+
+def _as_shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else "12345"
+
+
 class User(Written):
     """Somebody at the home interface.
 
@@ -56,7 +69,7 @@ class User(Written):
         rights: what he may read and do; unless told, what his role may.
     """
 
-    password: Text | None = Field(default=None, min_length=1, max_length=128)
+    password: Annotated[str | None, BeforeValidator(_quoted), Field(min_length=1, max_length=128)] = None
     certificate: Text | None = None
     rights: tuple[Right, ...] | None = None
 
@@ -86,9 +99,9 @@ class Contract(GivenContract):
     """
 
     begin: Instant = UNSAID
-    usage_point: Text = Field(default="", max_length=63)
-    supplier: Text = Field(default="", max_length=63)
-    tariff: Text = Field(default="", max_length=63)
+    usage_point: Text = Field(default="", min_length=1, max_length=63)
+    supplier: Text = Field(default="", min_length=1, max_length=63)
+    tariff: Text = Field(default="", min_length=1, max_length=63)
 
 
 class KeptOfMeter(Written):
@@ -148,6 +161,17 @@ class Identity(Written):
         return value
 
 
+def _is_host(text: str) -> bool:
+    """Whether it is a name, or an address where its last label is a number."""
+    if text.rpartition(".")[2].isdecimal():
+        try:
+            IPv4Address(text)
+        except ValueError:
+            return False
+        return True
+    return len(text) <= 253 and all(0 < len(label) <= 63 for label in text.split("."))
+
+
 class TimeOfGateway(Written):
     """Where it gets the time from.
 
@@ -162,7 +186,7 @@ class TimeOfGateway(Written):
     @classmethod
     def _host(cls, value: str) -> str:
         match = _SERVER.match(value)
-        if match is None or not 0 < int(match[2] or 123) < 65536:
+        if match is None or not 0 < int(match[2] or 123) < 65536 or not _is_host(match[1]):
             raise ValueError(f"{value!r} is no time server: write own, none, or a host such as 192.0.2.7:123")
         return value
 
@@ -257,6 +281,20 @@ def _once(ids: dict[bytes, str], identity: bytes, name: str, place: Place) -> No
     other = ids.setdefault(identity, name)
     if other != name:
         raise UsageError(f"{name!r} has the id of {other!r}", place=place, hint="each meter has its own")
+
+
+def check_unit(given: GatewayFile, source: Source | None, kind: str) -> None:
+    """The file is one of this product, and so is the number in it. Raises UsageError with the place."""
+    unit = given.gateway
+    if unit.type not in (None, kind):
+        place = None if source is None else source.place(("gateway", "type"))
+        raise UsageError(f"--type {kind}: the file is that of a {unit.type} gateway", place=place)
+    others = {gateway_type(one).device_id_prefix: one for one in ALL if one != kind}
+    other = others.get((unit.id or "")[:4])
+    if other is not None:
+        place = None if source is None else source.place(("gateway", "id"))
+        hint = f"that of a {kind} begins with {gateway_type(kind).device_id_prefix}"
+        raise UsageError(f"'id': {unit.id} is the number of a {other} gateway", place=place, hint=hint)
 
 
 def check_references(given: GatewayFile, source: Source | None, meters: set[str]) -> None:

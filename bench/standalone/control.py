@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import inspect
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -16,6 +17,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.scenario.mistakes import did_you_mean
 from bench.standalone.data_dir import short_name
 from bench.standalone.meters import Meters
 from bench.standalone.unit import Unit
@@ -46,6 +48,7 @@ class Control:
         self._told = told
         self.stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when somebody wants the end."""
+        self._known: Answer = {}
         self._own: dict[tuple[str, str], Callable[..., Answer]] = {
             ("do", "power"): self._power,
             ("do", "cable"): self._cable,
@@ -73,6 +76,8 @@ class Control:
             return {"ok": True, **await self._commands()}
         own = self._own.get((verbs[0], str(request[verbs[0]]))) if len(verbs) == 1 else None
         if own is None:
+            if len(verbs) == 1:
+                await self._check(verbs[0], request[verbs[0]])
             return await self._unit.port.ask(request)
         fields = {name: value for name, value in request.items() if name != verbs[0]}
         try:
@@ -83,14 +88,23 @@ class Control:
         return {"ok": True, **own(**fields)}
 
     async def _commands(self) -> Answer:
-        """All names, by verb: those of the maintenance port it tells when it is asked for one that it has not."""
-        found: dict[str, list[str]] = {}
-        for verb in ("do", "read"):
-            told = str((await self._unit.port.ask({verb: ""})).get("error", ""))
-            known = told.partition("known: ")[2].rstrip(")").split(", ")
-            found[verb] = sorted({*known, *(name for own, name in self._own if own == verb)} - {""})
-        found["read"] = sorted({*found["read"], "commands"})
-        return dict(found)
+        """All that there is, by verb: names, and of each its fields."""
+        if not self._known:
+            told = await self._unit.port.read("commands")
+            fields = {verb: dict(told["fields"][verb]) for verb in ("do", "read")}
+            for verb, name in self._own:
+                fields[verb][name] = _FIELDS[name]
+            self._known = {verb: sorted(named) for verb, named in fields.items()} | {"fields": fields}
+        return self._known
+
+    async def _check(self, verb: str, name: Any) -> None:
+        """Raises UsageError for a name that neither this module nor the maintenance port knows."""
+        known = (await self._commands())[verb]
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, 1)
+            raise UsageError(
+                f"{verb!r} does not know {name!r}", hint=did_you_mean(close) or f"known: {', '.join(known)}"
+            )
 
     # --- outside the gateway
 
@@ -137,6 +151,17 @@ class Control:
         return {"leds": {line: {"lit": lit[line], "shows": pattern} for line, pattern in shown.items()}}
 
 
+_ON_OR_OFF: Final = "on or off"
+_FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "power": {"on": _ON_OR_OFF},
+    "cable": {"socket": "HAN, CLS or WAN", "plugged": _ON_OR_OFF},
+    "meter": {"name": "of a meter", "plugged": _ON_OR_OFF},
+    "time_server": {"on": _ON_OR_OFF},
+    "stop": {},
+    "leds": {},
+    "gateway": {},
+}
+"""What this module does itself: fields, and what they may hold."""
 _TAKES: Final[Mapping[str, str]] = {
     "power": "on=on or on=off",
     "cable": "socket=HAN, CLS or WAN, and plugged=on or off",
@@ -146,7 +171,7 @@ _TAKES: Final[Mapping[str, str]] = {
     "leds": "no field",
     "gateway": "no field",
 }
-"""Fields of each that this module does itself."""
+"""The same in a sentence."""
 
 
 def _switch(value: Any, name: str) -> bool:

@@ -22,12 +22,13 @@ from bench.standalone.config import (
     Technician,
     check_meters,
     check_references,
+    check_unit,
     read_gateway_file,
     read_meters_file,
 )
 from bench.tools.meter_ids import id_of, name_of
 from devices import gateway_types
-from devices.errors import Place, UsageError
+from devices.errors import Place
 from devices.gateway_types.model import GatewayType
 from devices.meters.catalogue import DEFAULT_IDENTITY, make_registers
 from devices.meters.defaults import LmnDefaults
@@ -272,9 +273,7 @@ def make_plan(kind: str, config: Path | None, meters: Path | None) -> Plan:
         given = given.model_copy(update=dict(written))
     elif not given.meters and not given.radio_meters:
         given = given.model_copy(update={"meters": {"house": DEMONSTRATION}})
-    if given.gateway.type not in (None, kind):
-        place = None if source is None else source.place(("gateway", "type"))
-        raise UsageError(f"--type {kind}: the file is that of a {given.gateway.type} gateway", place=place)
+    check_unit(given, source, kind)
     read_from = meters_source or source
     if read_from is not None:
         check_meters(given, read_from)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.tools.core_arguments import add_core_tools
-from bench.tools.exit_codes import DEVICE_FAILED, TOOL_EPILOG
+from bench.tools.exit_codes import DEVICE_FAILED, FILE_EPILOG, TOOL_EPILOG
 from bench.tools.gateway_arguments import add_gateway_tools
 from bench.tools.radio_arguments import add_radio_tools
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 _Commands = Any  # argparse keeps the class of its subparsers to itself
+
+_VERIFIED = "exit codes: 0 trusted; 1 not trusted; 2 wrong use or a wrong file"
 
 
 def add_tools(commands: _Commands) -> None:
@@ -34,8 +36,10 @@ def add_tools(commands: _Commands) -> None:
     add_gateway_tools(commands)
 
 
-def _command(commands: _Commands, name: str, what: str, run: Callable[[argparse.Namespace], int]) -> Any:
-    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=TOOL_EPILOG)
+def _command(
+    commands: _Commands, name: str, what: str, run: Callable[[argparse.Namespace], int], epilog: str = TOOL_EPILOG
+) -> Any:
+    command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", epilog=epilog)
     command.set_defaults(command=lambda arguments: _spoken(run, arguments))
     return command
 
@@ -132,10 +136,10 @@ def _updatelog(commands: _Commands) -> None:
         read.add_argument(f"--save-{name}", type=Path, metavar="FILE", help=f"save {what}")
     read.add_argument("--save-all", type=Path, metavar="DIR", help="save everything")
     read.add_argument("--json", action="store_true", help="as JSON")
-    verify = _command(acts, "verify", "judge a saved log, by this bench or by the maker's tool", _run_verify)
+    verify = _command(acts, "verify", "judge a saved log, by this bench or by the maker's tool", _run_verify, _VERIFIED)
     verify.add_argument("file", type=Path, metavar="FILE")
     verify.add_argument("--json", action="store_true", help="as JSON")
-    page = _command(acts, "print", "print a saved log in the maker's layout", _run_print)
+    page = _command(acts, "print", "print a saved log in the maker's layout", _run_print, FILE_EPILOG)
     page.add_argument("file", type=Path, metavar="FILE")
     page.add_argument("--to", type=Path, metavar="FILE", help="a .txt or .html file instead of the screen")
     for one in (verify, page):
@@ -157,7 +161,9 @@ def _update_meter(commands: _Commands) -> None:
 def _app_image(commands: _Commands) -> None:
     command = commands.add_parser("app-image", help="build test images of application firmware for emulated meters")
     acts = command.add_subparsers(title="what to do", metavar="ACT", required=True, parser_class=type(command))
-    build = _command(acts, "build", "build an image signed with the public test key of this bench", _run_build)
+    build = _command(
+        acts, "build", "build an image signed with the public test key of this bench", _run_build, FILE_EPILOG
+    )
     build.add_argument("--version", required=True, metavar="V", help="such as 2.1")
     build.add_argument("--out", required=True, type=Path, metavar="FILE")
     build.add_argument("--payload", type=Path, metavar="FILE", help="what is in it (default: made up)")

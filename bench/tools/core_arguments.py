@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench.tools.exit_codes import TOOL_EPILOG
 from bench.tools.han_arguments import han_arguments, run_export_han
 from devices.errors import UsageError
 
@@ -47,7 +46,7 @@ def _tariff(commands: _Commands) -> None:
 def _logs(commands: _Commands) -> None:
     command = commands.add_parser("logs", help="the log books of an emulated gateway: verify them, export them")
     acts = command.add_subparsers(title="what to do", metavar="ACT", required=True, parser_class=type(command))
-    epilog = "exit codes: 0 nothing is wrong; 1 something is; 2 a file cannot be read"
+    epilog = "exit codes: 0 nothing is wrong; 1 something is; 2 wrong use, or a file that cannot be read"
     what = "verify chain and signatures of all log books"
     verify = acts.add_parser("verify", help=what, description=what[0].upper() + what[1:] + ".", epilog=epilog)
     verify.add_argument(
@@ -62,7 +61,8 @@ def _logs(commands: _Commands) -> None:
     verify.add_argument("--json", action="store_true", help="as JSON")
     verify.set_defaults(command=_run_logs_verify)
     what = "export log books as JSON lines, with all that another program needs to verify them"
-    export = acts.add_parser("export", help=what, description=what[0].upper() + what[1:] + ".", epilog=TOOL_EPILOG)
+    epilog = "exit codes: 0 written; 2 wrong use, or a file that cannot be read or written"
+    export = acts.add_parser("export", help=what, description=what[0].upper() + what[1:] + ".", epilog=epilog)
     export.add_argument(
         "--book", action="append", choices=("system", "calibration", "consumer"), help="only this one; may come twice"
     )
@@ -95,7 +95,9 @@ def _simulate(commands: _Commands) -> None:
         "simulate",
         help="run the metering core over months in virtual time, and measure it",
         description="Register, evaluate, sign and store the values of meters over months, in virtual time.",
-        epilog="The memory that is left in DIR can be read with `smgw-bench export trudi`.",
+        epilog="The memory that is left in DIR can be read with `smgw-bench export trudi`. exit codes: 0 done;"
+        " 1 metering stopped before the end; 2 wrong use; 3 a memory that cannot be written; 130 interrupted, 143 by"
+        " SIGTERM",
     )
     command.add_argument("--gateway", choices=("ppc", "conexa", "casa"), default="casa", help="product (default casa)")
     command.add_argument("--meters", type=_count(1000), default=8, metavar="N", help="how many (default 8)")
@@ -115,7 +117,7 @@ def _simulate(commands: _Commands) -> None:
         type=_count(64, least=0),
         default=0,
         metavar="THREADS",
-        help="threads that sign beside the core, which helps them when it would have to wait (default 0: it signs alone)",
+        help="threads that sign beside the core, which helps them where it would wait (default 0: it signs alone)",
     )
     command.add_argument("--out", type=_folder, required=True, metavar="DIR", help="folder for the gateway's memory")
     command.add_argument("--json", action="store_true", help="figures as one JSON object")
@@ -123,21 +125,25 @@ def _simulate(commands: _Commands) -> None:
 
 
 def _export(commands: _Commands) -> None:
-    command = commands.add_parser("export", help="what a gateway holds, out of its memory: values, certificates")
+    command = commands.add_parser(
+        "export", help="what a gateway holds: values out of its memory or over its home interface, certificates"
+    )
     acts = command.add_subparsers(title="what to export", metavar="WHAT", required=True, parser_class=type(command))
     trudi = acts.add_parser(
         "trudi",
         help="the values of a contract for the transparency software",
         description="Write the values of a contract with their signatures (IF_Adapter_TRuDI 1.4).",
-        epilog="exit codes: 0 written; 1 a stored value does not fit its signature, nothing is written; 2 refused, with"
-        " the reason",
+        epilog="exit codes: 0 written; 1 with --data: a stored value does not fit its signature, nothing is written;"
+        " 2 wrong use, or refused, with the reason; 3 with --han: no gateway can be reached there; 130 interrupted",
     )
     source = trudi.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, metavar="DIR", help="folder with the memory of an emulated gateway")
     source.add_argument("--han", metavar="HOST[:PORT]", help="home interface of a gateway, real or emulated")
     han_arguments(trudi)
     trudi.add_argument(
-        "--contract", metavar="ID", help="contract, the name of its evaluation profile; may be left away with --han"
+        "--contract",
+        metavar="ID",
+        help="contract, the name of its evaluation profile; may be left away with --han where one alone has values",
     )
     trudi.add_argument(
         "--from", dest="begin", metavar="WHEN", help="first instant: a day, local time, or 2026-01-01T00:00:00+01:00"
@@ -159,6 +165,7 @@ def _export(commands: _Commands) -> None:
         "certificates",
         help="the gateway's certificates as PEM files",
         description="Write the gateway's certificates, its root included, as PEM files.",
+        epilog="exit codes: 0 written; 2 wrong use, no certificates, or a folder that cannot be written to",
     )
     _data_argument(certificates)
     certificates.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the files")

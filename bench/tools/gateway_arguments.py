@@ -14,7 +14,8 @@ cannot be had; 130 ended by Ctrl-C, 143 by SIGTERM. The folder named with --data
 comes back with it and with the files that it was given, also after it was killed."""
 CONTROL_EPILOG: Final = """COMMAND is one of those that `commands` lists: `info`, `leds`, `fill_log book=system to=0.9`,
 `power on=off`; `do` or `read` may stand before it. VALUE is read as JSON where it is some, else as text; @FILE stands
-for what is in a JSON file. exit codes: 0 done; 1 refused, or wrong; 3 no gateway there"""
+for what is in a JSON file. exit codes: 0 done; 1 refused by the gateway; 2 wrong use or a wrong
+file; 3 no gateway there"""
 
 
 def add_gateway_tools(commands: _Commands) -> None:
@@ -76,7 +77,8 @@ def _control(commands: _Commands) -> None:
         epilog=CONTROL_EPILOG,
     )
     command.add_argument("data", type=_file, metavar="DIR", help="its data folder")
-    command.add_argument("request", nargs="+", metavar="COMMAND [FIELD=VALUE ...]", help="what")
+    command.add_argument("name", metavar="COMMAND", help="what")
+    command.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="its fields")
     command.set_defaults(command=_run_control)
 
 
@@ -109,7 +111,7 @@ def _run_gateway(arguments: argparse.Namespace) -> int:
 def _run_control(arguments: argparse.Namespace) -> int:
     from bench.standalone.client import control
 
-    return control(arguments.data, arguments.request)
+    return control(arguments.data, [arguments.name, *arguments.fields])
 
 
 def _file(text: str) -> Path:

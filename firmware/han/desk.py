@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from aiohttp import web
+
 from firmware.control import LAST_SYNC, Control
 from firmware.han.authentication import Authentication
 from firmware.han.certificate import HanCertificate
+from firmware.han.disturbance import Bound
 from firmware.han.reasons import WRONG_PASSWORD
 from firmware.han.users import Directory, HanUser
 from firmware.han.view import ConsumerView
@@ -89,7 +93,10 @@ class HanDesk:
         self.signer = SecurityModule(unit.memory)
         self.present: Callable[[str], Mapping[tuple[str, str], Derived]] = lambda profile: {}
         """Newest samples of TAF-9, 10 and 14 of an evaluation profile, by meter and OBIS code; they are not stored."""
+        self.bound: Bound | None = None
+        """Up to where values are shown, None: up to now."""
         self.store = store
+        self._logins: dict[str, float] = {}
         self._control = control
         self._own = own
         self._time = time
@@ -126,7 +133,7 @@ class HanDesk:
 
     def view(self, user: HanUser) -> ConsumerView:
         """The gateway as a consumer may see it."""
-        return ConsumerView(user, self.store, self.unit.memory, self.product, self.now_s())
+        return ConsumerView(user, self.store, self.unit.memory, self.product, self.now_s(), self.bound)
 
     def components(self) -> tuple[Component, ...]:
         """The parts of the software that are at work."""
@@ -161,6 +168,20 @@ class HanDesk:
         return Asked(SYSTEM, "", None, *bounds)
 
     # --- what can be done
+
+    def admit(self, user: HanUser) -> None:
+        """A login of a consumer is about to begin; each call is one.
+
+        Raises:
+            HTTPInternalServerError: it comes too soon after his last one (han 7).
+        """
+        least_s = self.options.han_least_interval_s
+        if not least_s or user.role != "consumer":
+            return
+        now_s = self.unit.clock.seconds()
+        if now_s - self._logins.get(user.id, -math.inf) < least_s:
+            raise web.HTTPInternalServerError
+        self._logins[user.id] = now_s
 
     def sign(self, octets: bytes) -> bytes:
         """r || s with GW_WAN_SIG."""

@@ -28,6 +28,7 @@ from devices.errors import BenchError
 from devices.protocols import libssl
 from firmware.han.alerts import AlertingContext, Farewells
 from firmware.han.certificate import HanCertificate
+from firmware.han.disturbance import BUSY, DROPPED, SLOW, Disturbance
 
 SUITES: Final = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES256-SHA384"
@@ -137,6 +138,7 @@ class HanServer:
         self._bounds = bounds
         self._crashed = crashed
         self._date = date
+        self._disturbance: Disturbance | None = None
         self._clients = clients
         self._trusted: tuple[bytes, ...] = ()
         self._context = _context(certificate, curve)
@@ -172,6 +174,13 @@ class HanServer:
             guard.abort()
         for task in tuple(self._tasks):
             task.cancel()
+
+    def disturb(self, disturbance: Disturbance | None) -> None:
+        """Something goes wrong from now on, None: no more."""
+        self._disturbance = disturbance
+        if disturbance is not None and disturbance.how == DROPPED:
+            for guard in tuple(self._guards.values()):
+                guard.abort()
 
     async def close(self) -> None:
         """End what is left behind a cut."""
@@ -234,7 +243,7 @@ class HanServer:
             return
         finally:
             self.lost(half)
-        if secured is None or self._server is None:
+        if secured is None or self._server is None or self._dropped():
             transport.abort()
             return
         guard.gone = lambda: self._guards.pop(secured, None)
@@ -278,6 +287,8 @@ class HanServer:
                     await _take_body(request)
                 if guard is not None:
                     guard.whole()
+                if self._disturbance is not None:
+                    await self._disturbed(self._disturbance)
                 return await handler(request)
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
@@ -289,6 +300,15 @@ class HanServer:
         finally:
             if guard is not None:
                 guard.end()
+
+    def _dropped(self) -> bool:
+        return self._disturbance is not None and self._disturbance.how == DROPPED
+
+    async def _disturbed(self, disturbance: Disturbance) -> None:
+        if disturbance.how == BUSY:
+            raise web.HTTPInternalServerError
+        if disturbance.how == SLOW:
+            await self._clock.sleep(disturbance.seconds)
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Date"] = self._date()

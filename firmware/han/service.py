@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from firmware.control import Control
 from firmware.han.authentication import Authentication, Figures
 from firmware.han.certificate import HanCertificate, han_certificate, han_curve, make_han_certificate
+from firmware.han.disturbance import FAULT, FROZEN, Disturbance, bound_now, disturbance_of
 from firmware.han.users import Directory
 from firmware.metering.tariffs.entries import Derived
 from firmware.own_clock import OwnClock
@@ -83,6 +84,8 @@ class HanService:
         """Gives the newest samples of an evaluation profile, see `HanDesk.present`."""
         self._ready = False
         self._server: HanServer | None = None
+        self._desk: HanDesk | None = None
+        self._disturbance: Disturbance | None = None
         self._turn: asyncio.Task[None] | None = None
         self.directory = Directory(lambda: store.profiles)
         options, product = unit.options, unit.product
@@ -103,6 +106,7 @@ class HanService:
     def start(self) -> None:
         """The firmware is ready."""
         self._ready = True
+        self._disturbance = disturbance_of(self._unit.memory.fault(FAULT), {})
         self.refresh()
 
     def stop(self) -> None:
@@ -123,6 +127,29 @@ class HanService:
         self._cut()
         self.refresh()
         return made.fingerprint
+
+    def frozen(self) -> Mapping[str, Any]:
+        """The values that can be seen at this moment, as a defect that leaves them at that."""
+        bound = bound_now(self._store, self._unit.memory, self._own.now_us() / 1e6)
+        return {"how": FROZEN, "bound": bound.plain()}
+
+    def disturb(self, fault: Mapping[str, Any] | None) -> None:
+        """A defect was planted, None: taken away."""
+        frozen = fault is not None and fault["how"] == FROZEN
+        samples = {one.id: dict(self.present(one.id)) for one in self._store.evaluations} if frozen else {}
+        self._disturbance = disturbance_of(fault, samples)
+        self._apply()
+
+    def _apply(self) -> None:
+        found = self._disturbance
+        if self._desk is not None:
+            self._desk.bound = None if found is None else found.bound
+        if self._server is not None:
+            self._server.disturb(found)
+
+    def _samples(self, profile: str) -> Mapping[tuple[str, str], Derived]:
+        found = self._disturbance
+        return self.present(profile) if found is None or found.bound is None else found.samples.get(profile, {})
 
     def _wanted(self) -> bool:
         if not self._ready or self._unit.config.han is None or SOCKET not in self._unit.linked:
@@ -150,7 +177,7 @@ class HanService:
             unit, self._control, self._own, self._time, self._store, self._selftest, self.directory,
             self.authentication, certificate, self._spawn, self._crashed,
         )  # fmt: skip
-        desk.present = self.present
+        desk.present = self._samples
         curve = han_curve(unit.product.data.id, unit.options)
         self._server = HanServer(
             unit.clock,
@@ -170,6 +197,8 @@ class HanService:
             crashed=self._crashed,
             date=lambda: format_datetime(datetime.fromtimestamp(int(desk.now_s()), UTC), usegmt=True),
         )
+        self._desk = desk
+        self._apply()
         self._spawn(self._listen(self._server))
 
     async def _listen(self, server: HanServer) -> None:
@@ -182,7 +211,7 @@ class HanService:
             self._unit.ports[SOCKET] = server.address[1]
 
     def _cut(self) -> None:
-        server, self._server = self._server, None
+        server, self._server, self._desk = self._server, None, None
         if server is not None:
             server.cut()
             self._turn = asyncio.get_running_loop().create_task(server.close())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final, Literal
 
+from firmware.han.disturbance import Bound
 from firmware.han.users import HanUser
 from firmware.logs.book import CONSUMER
 from firmware.logs.pages import Answered, Asked, export, page
@@ -82,16 +83,24 @@ class ConsumerView:
         memory: values and logs.
         product: limits of the log.
         now_s: time of the gateway.
+        bound: up to where values are shown, None: up to now.
     """
 
     def __init__(
-        self, user: HanUser, store: ProfileStore, memory: NonVolatileMemory, product: Product, now_s: float
+        self,
+        user: HanUser,
+        store: ProfileStore,
+        memory: NonVolatileMemory,
+        product: Product,
+        now_s: float,
+        bound: Bound | None = None,
     ) -> None:
         self.user = user
         self._store = store
         self._memory = memory
         self._product = product
         self._now_s = now_s
+        self._bound = bound
 
     # --- meters
 
@@ -135,6 +144,9 @@ class ConsumerView:
         )
         newest_s: int | None = None
         spans = [(last_s, first_s, obis) for obis, each in self._spans(meter).items() for first_s, last_s in each]
+        if self._bound is not None:
+            until_s = self._bound.of_meter(meter)
+            spans = [(min(last_s, until_s), first_s, obis) for last_s, first_s, obis in spans]
         for last_s, first_s, obis in sorted(spans, reverse=True):
             begin_s = first_s if newest_s is None else max(first_s, newest_s + 1)
             if begin_s <= last_s:
@@ -154,6 +166,8 @@ class ConsumerView:
         every = [span for one in spans.values() for span in one]
         begin_s = max(begin_s, min((first for first, _ in every), default=_FOR_EVER))
         end_s = min(end_s, max((last for _, last in every), default=-_FOR_EVER))
+        if self._bound is not None:
+            end_s = min(end_s, self._bound.of_meter(meter))
         # The key of the table begins with the instant: so both rows are found without going through all of them.
         sql = "SELECT grid_s FROM reading WHERE meter = ? AND grid_s BETWEEN ? AND ? ORDER BY grid_s {} LIMIT 1"
         bounds = (meter, begin_s, end_s)
@@ -182,9 +196,11 @@ class ConsumerView:
         terms = found.contract
         begin_s, end_s = max(begin_s, terms.begin_s), end_s if terms.end_s is None else min(end_s, terms.end_s)
         wanted = ", ".join(f"({place}, ?)" for place in range(len(terms.registers)))
+        shown = "" if self._bound is None else _shown([self._bound.of_meter(meter) for meter, _ in terms.registers])
         sql = (
             f"WITH wanted(place, meter) AS (VALUES {wanted}) SELECT grid_s, place FROM reading CROSS JOIN wanted "
-            "ON wanted.meter = reading.meter WHERE grid_s BETWEEN ? AND ? ORDER BY grid_s DESC, place LIMIT ? OFFSET ?"
+            f"ON wanted.meter = reading.meter WHERE grid_s BETWEEN ? AND ?{shown} "
+            "ORDER BY grid_s DESC, place LIMIT ? OFFSET ?"
         )
         meters = tuple(meter for meter, _ in terms.registers)
         rows = self._memory.query(sql, (*meters, begin_s, end_s, count, first))
@@ -226,6 +242,8 @@ class ConsumerView:
         """Derived values of one of his contracts, both bounds included, the oldest first; nothing for another's."""
         if self.contract(contract_id) is None:
             return
+        if self._bound is not None:
+            end_s = self._bound.of_contract(contract_id, end_s)
         for one in derived.read(self._memory, contract_id, begin_s, end_s):
             if kinds is None or one.derived.kind in kinds:
                 yield one
@@ -234,13 +252,17 @@ class ConsumerView:
         """The same, the newest first; only the `count` ones behind the first `first` are fetched."""
         if self.contract(contract_id) is None:
             return []
+        if self._bound is not None:
+            end_s = self._bound.of_contract(contract_id, end_s)
         return derived.newest(self._memory, contract_id, begin_s, end_s, first, count)
 
     def sent(self, contract_id: str) -> tuple[tuple[int, int], ...]:
         """First and last instant of each delivery of one of his contracts that has reached a market participant."""
         if self.contract(contract_id) is None:
             return ()
-        rows = self._memory.query("SELECT begin_s, end_s FROM sent WHERE profile = ? ORDER BY number", (contract_id,))
+        newest = _FOR_EVER if self._bound is None else self._bound.sent
+        sql = "SELECT begin_s, end_s FROM sent WHERE profile = ? AND number <= ? ORDER BY number"
+        rows = self._memory.query(sql, (contract_id, newest))
         return tuple((int(begin_s), int(end_s)) for begin_s, end_s in rows)
 
     def periods(self, contract_id: str) -> tuple[BillingSpan, ...]:
@@ -248,14 +270,16 @@ class ConsumerView:
 
         Without billing periods in its profile all of its validity is one.
         """
-        found = self.contract(contract_id)
-        if found is None or found.profile.evaluation.begin_s > self._now_s:
+        found, now_s = self.contract(contract_id), self._now_s
+        decided_s = self._store.progress(contract_id).decided_s
+        if self._bound is not None and self._bound.at_s is not None:
+            now_s, decided_s = min(now_s, self._bound.at_s), self._bound.decided.get(contract_id)
+        if found is None or found.profile.evaluation.begin_s > now_s:
             return ()
         evaluation = found.profile.evaluation
-        decided_s = self._store.progress(contract_id).decided_s
         spans: list[BillingSpan] = []
         begin_s = evaluation.begin_s
-        while begin_s <= self._now_s and len(spans) < MOST_PERIODS:
+        while begin_s <= now_s and len(spans) < MOST_PERIODS:
             end_s = evaluation.end_s
             if evaluation.billing is not None:
                 next_s = evaluation.billing.next_after(begin_s, evaluation.begin_s)
@@ -289,6 +313,11 @@ class ConsumerView:
 
     def _asked(self, since: int | None, begin_s: int | None, end_s: int | None, count: int | None) -> Asked:
         return Asked(CONSUMER, self.user.id, since, _us(begin_s), _us(end_s), count)
+
+
+def _shown(newest_s: Sequence[int]) -> str:
+    """A condition on readings: the newest instant of each place."""
+    return f" AND grid_s <= CASE place {' '.join(f'WHEN {place} THEN {at}' for place, at in enumerate(newest_s))} END"
 
 
 def _us(at_s: int | None) -> int | None:

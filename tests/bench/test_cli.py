@@ -89,7 +89,8 @@ def test_wrong_use_gives_exit_code_2_and_one_clear_line(
 def test_an_unknown_option_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(command("run", "--bnch", "x"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines() == ["smgw-bench: unrecognized arguments: --bnch (see 'smgw-bench --help')"]
+    told = "smgw-bench run: unrecognized arguments: --bnch (see 'smgw-bench run --help')"
+    assert done.stderr.strip().splitlines() == [told]
 
 
 def bench_file(folder: Path, **changes: object) -> Path:

@@ -73,6 +73,18 @@ def test_a_conexa_has_usage_points_with_the_names_that_clients_look_for() -> Non
         ("gateway: {id: X1}\n", "DIR/gateway.yaml:1:15: 'id': 'X1' is no number of a gateway"),
         ("gateway: {options: {boot_scael: 1}}\n", "did you mean 'boot_scale'?"),
         ("consumers: {anna: {password: true}}\n", "put it into quotes"),
+        ("consumers: {anna: {password: 12345}}\n", "'password': put it into quotes"),
+        ("consumers: {anna: {password: ''}}\n", "'password': it must have at least 1 character, not 0"),
+        ("consumers: {anna: {rights: [everything]}}\n", "'rights' cannot be 'everything'"),
+        ("contracts:\n  a: {taf: 7, meters: {house: 1.8.0}, supplier: ''}\n", "'supplier': it must have at least 1"),
+        ("contracts:\n  a: {taf: 7, meters: {house: 1.8.0}, tariff: ''}\n", "'tariff': it must have at least 1"),
+        (
+            "gateway: {id: EEMH0009264155}\n",
+            "DIR/gateway.yaml:1:15: 'id': EEMH0009264155 is the number of a casa gateway",
+        ),
+        ("time: {server: 300.1.1.1}\n", "'300.1.1.1' is no time server"),
+        ("time: {server: 192.0.2}\n", "is no time server"),
+        ("time: {server: a..b}\n", "is no time server"),
         ("technicians: {tom: {password: x}}\n", "a technician has a certificate only"),
         ("time: {server: '192.0.2.7:0'}\n", "is no time server"),
         (
@@ -325,3 +337,11 @@ def test_an_address_that_is_taken_is_told() -> None:
         with pytest.raises(BenchError, match="nobody can listen there"):
             free_address("127.0.0.1", taken.getsockname()[1])
     assert free_address("127.0.0.1", 0)[1] > 0
+
+
+@pytest.mark.parametrize("server", ["192.0.2.7:123", "ntp.example", "ntp1.example:1230", "own", "none"])
+def test_hosts_that_are_hosts_are_taken(tmp_path: Path, server: str) -> None:
+    text = f"gateway: {{id: ECCC0210495730}}\nconsumers: {{a: {{password: '12345'}}}}\ntime: {{server: '{server}'}}\n"
+    plan = make_plan("ppc", written(tmp_path, text), None)
+    assert (plan.given.time.server, plan.device_id) == (server, "ECCC0210495730")
+    assert plan.given.consumers["a"].password == "12345"

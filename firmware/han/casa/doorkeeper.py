@@ -81,6 +81,7 @@ class Doorkeeper:
         checked = self._desk.authentication.password(login, password)
         if checked.user is None or checked.user.role != "consumer":
             raise Refused(checked.why or "wrong")
+        self._desk.admit(checked.user)
         self._tell_password(checked.user)
         return self._sessions.begin(checked.user)
 
@@ -90,6 +91,7 @@ class Doorkeeper:
         if checked.user is None:
             self._tell_refused(der, checked)
             raise Refused(checked.why)
+        self._desk.admit(checked.user)
         self._tell_certificate(checked.user, der or b"")
         return self._sessions.begin(checked.user)
 
@@ -99,6 +101,7 @@ class Doorkeeper:
         if checked.user is None or checked.user.role != "consumer":
             raise Refused(checked.why or "wrong")
         if checked.nonce not in self._told:
+            self._desk.admit(checked.user)
             self._told[checked.nonce] = None
             while len(self._told) > MOST_NONCES:
                 self._told.popitem(last=False)
@@ -113,8 +116,17 @@ class Doorkeeper:
                 self._tell_refused(der, checked)
             raise Refused("locked" if checked.why == "locked" else "none")
         if first:
+            self._admit(request, checked.user)
             self._tell_certificate(checked.user, der or b"")
         return checked.user
+
+    def _admit(self, request: web.Request, user: HanUser) -> None:
+        """The connection's first request is a login; one that comes too soon is none, so the next one is the first."""
+        try:
+            self._desk.admit(user)
+        except web.HTTPInternalServerError:
+            self._connections.discard(request.transport)
+            raise
 
     # --- technicians
 

@@ -75,6 +75,7 @@ class Access:
         begun_s, last_s = self._logins.pop(key, (now_s, -math.inf))
         if now_s - last_s > options.han_idle_s or now_s - begun_s > options.han_session_s:
             begun_s = now_s
+            self._desk.admit(found.user)
             self.told(found)
         self._logins[key] = (begun_s, now_s)
         while len(self._logins) > MOST_LOGINS:

@@ -71,6 +71,7 @@ class Web:
                 return self._unknown(request, found)
             return self._unknown(request, found, anew=True)
         if session is None or session.user.id != found.user.id or session.user.role != found.user.role:
+            self._desk.admit(found.user)
             session = self._sessions.begin(found.user)
             self._access.told(found)
         self._sessions.used(session, found.nonce)

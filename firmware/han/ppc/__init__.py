@@ -11,6 +11,7 @@ from firmware.han.ppc.call import PATH as CONSUMER_PATH
 from firmware.han.ppc.call import frame
 from firmware.han.ppc.consumer import ConsumerService
 from firmware.han.ppc.english import told
+from firmware.han.ppc.quotes import quoted
 from firmware.han.ppc.technician import PATH as TECHNICIAN_PATH
 from firmware.han.ppc.technician import TechnicianService
 from firmware.han.ppc.wording import REFUSED, REFUSED_OTHERWISE, footer_version
@@ -21,9 +22,14 @@ SERVES_WITHOUT_HAN = False
 
 
 def application(desk: HanDesk) -> web.Application:
-    """What is served; sessions live in it and end with it."""
+    """What is served; sessions live in it and end with it.
+
+    Raises:
+        UsageError: an option that is written wrongly.
+    """
     made = new_application()
     in_own_words(made, _refusals(desk))
+    quoted(made, desk.options.han_ppc_quotes)
     for path, answer in (
         (CONSUMER_PATH, ConsumerService(desk).answer),
         (TECHNICIAN_PATH, TechnicianService(desk).answer),

@@ -110,6 +110,7 @@ class ConsumerService:
                 return None, why == "foreign"
         if from_elsewhere(request) and (request.method != "GET" or self._sessions.of(user.id) is not None):
             return None, True
+        self._desk.admit(user)
         self._desk.event("consumer_logged_in", consumer=user.id, user=user.login, errors="-")
         return self._sessions.begin(user.id, language, nonce), True
 

@@ -88,6 +88,7 @@ async def profile(call: Call) -> web.Response:
         mid=_handle(call, found.meter),
         rows=value_rows([] if latest is None else [latest], call.desk.options, call.session.language),
         obis_id=_obis_id(call),
+        table_id=call.desk.options.han_ppc_table_id,
     )
 
 
@@ -134,6 +135,7 @@ async def values(call: Call) -> web.Response:
         more=len(readings) > size,
         rows=value_rows(readings[:size], call.desk.options, call.session.language),
         obis_id=_obis_id(call),
+        table_id=call.desk.options.han_ppc_table_id,
     )
 
 
