@@ -15,6 +15,7 @@ from firmware.han.authentication import Authentication
 from firmware.han.certificate import HanCertificate
 from firmware.han.disturbance import Bound
 from firmware.han.reasons import WRONG_PASSWORD
+from firmware.han.sight import Sights
 from firmware.han.users import Directory, HanUser
 from firmware.han.view import ConsumerView
 from firmware.logs.access import may_read
@@ -96,6 +97,7 @@ class HanDesk:
         self.bound: Bound | None = None
         """Up to where values are shown, None: up to now."""
         self.store = store
+        self._sights = Sights(store)
         self._logins: dict[str, float] = {}
         self._control = control
         self._own = own
@@ -133,7 +135,8 @@ class HanDesk:
 
     def view(self, user: HanUser) -> ConsumerView:
         """The gateway as a consumer may see it."""
-        return ConsumerView(user, self.store, self.unit.memory, self.product, self.now_s(), self.bound)
+        sight = self._sights.of(user.id)
+        return ConsumerView(user, self.store, self.unit.memory, self.product, self.now_s(), self.bound, sight)
 
     def components(self) -> tuple[Component, ...]:
         """The parts of the software that are at work."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -51,9 +51,16 @@ def _first_of(words: Iterable[str]) -> Language:
     return "de"
 
 
+class _Environment(Environment):
+    """With one dictionary of globals for each template: nothing is added to them once a template is there."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}
+
+
 @cache
 def _environment(product: str) -> Environment:
-    made = Environment(
+    made = _Environment(
         loader=FileSystemLoader([_HERE / product / "templates", _HERE / "templates"]),
         autoescape=True,
         undefined=StrictUndefined,

@@ -283,8 +283,11 @@ class HanServer:
         request[_CERTIFICATE] = None if tls is None else tls.getpeercert(True)
         try:
             async with asyncio.timeout(self._bounds.request_s):
-                async with asyncio.timeout(self._bounds.body_s):
+                if request.content.is_eof():  # there is nothing to wait for
                     await _take_body(request)
+                else:
+                    async with asyncio.timeout(self._bounds.body_s):
+                        await _take_body(request)
                 if guard is not None:
                     guard.whole()
                 if self._disturbance is not None:

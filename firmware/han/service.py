@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -195,7 +196,7 @@ class HanService:
                 connections=options.han_connections,
             ),
             crashed=self._crashed,
-            date=lambda: format_datetime(datetime.fromtimestamp(int(desk.now_s()), UTC), usegmt=True),
+            date=lambda: _http_date(int(desk.now_s())),
         )
         self._desk = desk
         self._apply()
@@ -215,3 +216,9 @@ class HanService:
         if server is not None:
             server.cut()
             self._turn = asyncio.get_running_loop().create_task(server.close())
+
+
+@lru_cache(maxsize=1)
+def _http_date(at_s: int) -> str:
+    """An instant, seconds since 1970, as the header Date tells it."""
+    return format_datetime(datetime.fromtimestamp(at_s, UTC), usegmt=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final, Literal
 
 from firmware.han.disturbance import Bound
+from firmware.han.sight import ALL, FOR_EVER, Sight, Spans
 from firmware.han.users import HanUser
 from firmware.logs.book import CONSUMER
 from firmware.logs.pages import Answered, Asked, export, page
@@ -26,11 +26,6 @@ ContractState = Literal["ready", "running", "archive"]
 _STATES: Final[dict[State, ContractState]] = {State.READY: "ready", State.RUNNING: "running"}
 _PIECE_S: Final = 16 * 86_400
 """Span of readings that is fetched from the memory at once."""
-_FOR_EVER: Final = 1 << 62
-_ALL: Final = ""
-"""Stands for all registers of a meter, in place of an OBIS code."""
-_Spans = dict[str, list[tuple[int, int]]]
-"""First and last instant at which a consumer may see a register of a meter, by OBIS code and by `_ALL`."""
 MOST_PERIODS: Final = 5000
 """Billing periods of one contract."""
 
@@ -71,11 +66,7 @@ class BillingSpan:
 
 
 class ConsumerView:
-    """The gateway as one consumer may see it, for one request: what is his is looked up once.
-
-    A consumer sees all registers of meters whose profile names him, from when it does, and of any meter those that his
-    contracts evaluate, within their validity; so a login may see one direction only (han 1), and a new tenant nothing
-    of the time of the old one.
+    """The gateway as one consumer may see it, for one request.
 
     Args:
         user: the consumer.
@@ -84,6 +75,7 @@ class ConsumerView:
         product: limits of the log.
         now_s: time of the gateway.
         bound: up to where values are shown, None: up to now.
+        sight: what he may see by the profiles, where it is known already.
     """
 
     def __init__(
@@ -94,6 +86,7 @@ class ConsumerView:
         product: Product,
         now_s: float,
         bound: Bound | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self.user = user
         self._store = store
@@ -101,36 +94,21 @@ class ConsumerView:
         self._product = product
         self._now_s = now_s
         self._bound = bound
+        self._sight = sight or Sight(user.id, store)
 
     # --- meters
 
     def meters(self) -> tuple[SensorProfile, ...]:
         """Profiles of the meters that he may see, in their order."""
-        all_meters = [one for one in self._store.profiles.values() if isinstance(one, SensorProfile)]
-        return tuple(one for one in all_meters if self.registers(one.meter) != frozenset())
+        return self._sight.meters
 
     def registers(self, meter: str) -> frozenset[str] | None:
         """OBIS codes that he may see of a meter, None: all of them; empty for a meter that is not his."""
         spans = self._spans(meter)
-        return None if _ALL in spans else frozenset(spans)
+        return None if ALL in spans else frozenset(spans)
 
-    def _spans(self, meter: str) -> _Spans:
-        return self._spans_by_meter.get(meter, {})
-
-    @cached_property
-    def _spans_by_meter(self) -> dict[str, _Spans]:
-        found: dict[str, _Spans] = {}
-        for name, profile in self._store.profiles.items():
-            if isinstance(profile, SensorProfile) and profile.consumer == self.user.id:
-                since_s = self._store.since_s(name)
-                span = (-_FOR_EVER if since_s is None else since_s, _FOR_EVER)
-                found.setdefault(profile.meter, {}).setdefault(_ALL, []).append(span)
-        for one in self._own_profiles:
-            end_s = one.evaluation.end_s
-            span = (one.evaluation.begin_s, _FOR_EVER if end_s is None else end_s)
-            for source in one.evaluation.sources:
-                found.setdefault(source.meter, {}).setdefault(source.obis, []).append(span)
-        return found
+    def _spans(self, meter: str) -> Spans:
+        return self._sight.spans(meter)
 
     # --- original values
 
@@ -147,15 +125,19 @@ class ConsumerView:
         if self._bound is not None:
             until_s = self._bound.of_meter(meter)
             spans = [(min(last_s, until_s), first_s, obis) for last_s, first_s, obis in spans]
-        for last_s, first_s, obis in sorted(spans, reverse=True):
+        searched: tuple[int, int] | None = None  # with all registers: what is newer in there has been found
+        for last_s, first_s, obis in sorted(spans, key=lambda one: (one[0], one[2] == ALL, one[1]), reverse=True):
             begin_s = first_s if newest_s is None else max(first_s, newest_s + 1)
-            if begin_s <= last_s:
-                for (grid_s,) in self._memory.query(sql, (meter, begin_s, last_s, obis)):
-                    newest_s = int(grid_s)
+            if begin_s > last_s or (searched is not None and searched[0] <= begin_s and last_s <= searched[1]):
+                continue
+            for (grid_s,) in self._memory.query(sql, (meter, begin_s, last_s, obis)):
+                newest_s = int(grid_s)
+            if obis == ALL:
+                searched = (first_s, last_s)
         if newest_s is None:
             return None
-        (found,) = values.read(self._memory, meter, newest_s, newest_s + 1)
-        return _within(found, self._spans(meter))
+        found = values.read(self._memory, meter, newest_s, newest_s + 1)
+        return _within(found[0], self._spans(meter)) if found else None
 
     def originals(self, meter: str, begin_s: int, end_s: int) -> Iterator[Reading]:
         """Readings of a meter with the registers that he may see, both bounds included, the oldest first.
@@ -164,8 +146,8 @@ class ConsumerView:
         """
         spans = self._spans(meter)
         every = [span for one in spans.values() for span in one]
-        begin_s = max(begin_s, min((first for first, _ in every), default=_FOR_EVER))
-        end_s = min(end_s, max((last for _, last in every), default=-_FOR_EVER))
+        begin_s = max(begin_s, min((first for first, _ in every), default=FOR_EVER))
+        end_s = min(end_s, max((last for _, last in every), default=-FOR_EVER))
         if self._bound is not None:
             end_s = min(end_s, self._bound.of_meter(meter))
         # The key of the table begins with the instant: so both rows are found without going through all of them.
@@ -218,15 +200,11 @@ class ConsumerView:
 
     def contracts(self) -> tuple[HanContract, ...]:
         """His contracts, ended ones as well while their values are kept."""
-        return tuple(self._contract(one) for one in self._own_profiles)
+        return tuple(self._contract(one) for one in self._sight.evaluations)
 
     def contract(self, contract_id: str) -> HanContract | None:
         """One of his contracts; None when there is none of that id, or it is somebody else's."""
         return next((one for one in self.contracts() if one.id == contract_id), None)
-
-    @cached_property
-    def _own_profiles(self) -> list[TariffProfile]:
-        return [one for one in self._store.evaluations if one.evaluation.consumer == self.user.id]
 
     def _contract(self, profile: TariffProfile) -> HanContract:
         contract = contract_of(profile.evaluation, profile.usage_point, profile.supplier, profile.tariff)
@@ -260,7 +238,7 @@ class ConsumerView:
         """First and last instant of each delivery of one of his contracts that has reached a market participant."""
         if self.contract(contract_id) is None:
             return ()
-        newest = _FOR_EVER if self._bound is None else self._bound.sent
+        newest = FOR_EVER if self._bound is None else self._bound.sent
         sql = "SELECT begin_s, end_s FROM sent WHERE profile = ? AND number <= ? ORDER BY number"
         rows = self._memory.query(sql, (contract_id, newest))
         return tuple((int(begin_s), int(end_s)) for begin_s, end_s in rows)
@@ -330,6 +308,6 @@ def _within(reading: Reading, spans: Mapping[str, Sequence[tuple[int, int]]]) ->
     seen = {obis for obis, each in spans.items() if any(first <= at_s <= last for first, last in each)}
     if not seen:
         return None
-    if _ALL in seen or reading.gap:
+    if ALL in seen or reading.gap:
         return reading
     return replace(reading, entries=tuple(entry for entry in reading.entries if entry.obis in seen))

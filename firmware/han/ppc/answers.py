@@ -45,6 +45,13 @@ _POLICY: Final = (
 )
 
 
+_PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": _POLICY,
+    **_HEADERS,
+}
+
+
 async def form_of(request: web.Request) -> dict[str, str]:
     """Fields of the query, then of the body, whatever content type it claims; of fields of one name the first."""
     texts = [request.query_string]
@@ -84,12 +91,9 @@ def page(
 
 def html(text: str, *, status: int = 200, cookie: str | None = None) -> web.Response:
     """An answer that is HTML."""
-    answer = web.Response(body=text.encode(), status=status)
-    answer.headers["Content-Type"] = "text/html; charset=utf-8"
-    answer.headers["Content-Security-Policy"] = _POLICY
+    answer = web.Response(body=text.encode(), status=status, headers=_PAGE_HEADERS)
     if cookie is not None:
         answer.headers["Set-Cookie"] = f"session={cookie};secure;HttpOnly"
-    answer.headers.update(_HEADERS)
     return answer
 
 

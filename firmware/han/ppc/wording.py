@@ -9,7 +9,7 @@ import re
 import zlib
 from bisect import bisect_left
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
@@ -133,7 +133,7 @@ class Label:
 
 def shown_time(at_s: float) -> str:
     """``2026-01-05 13:00:01``, local time without offset."""
-    return datetime.fromtimestamp(at_s, UTC).astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(int(at_s), LOCAL).isoformat(" ")[:19]
 
 
 def read_time(text: str, *, end: bool = False) -> int:
