@@ -209,6 +209,12 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def _processor() -> tuple[int, int]:
+    """Ticks of all processors, and those of them that other machines on the same hardware took."""
+    ticks = [int(one) for one in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(ticks), ticks[7]
+
+
 def _rss_mb(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -234,14 +240,17 @@ def _measure(product: str, folder: Path) -> None:
     with _gateway(product, folder) as (pid, told, ready_s):
         asyncio.run(_first_answer(product, told))
         first_s, first_cpu_s = time.monotonic() - begin, _cpu_s(pid)
+        all_before, stolen_before = _processor()
         times, sample = asyncio.run(_load(told, CALLS[product], login=True))
+        all_after, stolen_after = _processor()
+        stolen = (stolen_after - stolen_before) / max(1, all_after - all_before)
         memory_mb = _rss_mb(pid)
     bare = _peer(sample)
     within = sum(one <= GOAL_MS for one in times) / len(times)
     print(
         f"{product:>7}  {len(times) / SECONDS:>6.0f}  {_quantile(times, 0.5):>7.1f}  {_quantile(times, 0.99):>7.1f}"
         f"  {within:>8.2%}  {len(bare) / SECONDS:>7.0f}  {len(times) / len(bare):>5.2f}  {memory_mb:>6.0f}"
-        f"  {ready_s:>7.2f}  {first_s:>7.2f}  {first_cpu_s:>5.2f}  {os.getloadavg()[0]:>4.1f}"
+        f"  {ready_s:>7.2f}  {first_s:>7.2f}  {first_cpu_s:>5.2f}  {os.getloadavg()[0]:>4.1f}  {stolen:>6.1%}"
         f"  {_met(within >= GOAL_SHARE)}, {_met(first_s <= GOAL_START_S)}",
         flush=True,
     )
@@ -260,7 +269,9 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LIMIT_S)
     print(f"{CLIENTS} clients, current values; {METERS} meters with {HISTORY} of history")
-    print("product   req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s  CPU s  load  goals")
+    print(
+        "product   req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s  CPU s  load  stolen  goals"
+    )
     for product in CALLS:
         with tempfile.TemporaryDirectory() as folder:
             _measure(product, Path(folder))
@@ -268,6 +279,7 @@ def main() -> None:
     print(f"goals: {GOAL_SHARE:.0%} within {GOAL_MS:.0f} ms; first answer within {GOAL_START_S:.0f} s")
     print("ratio: requests a second beside those of the bare server; CPU s: of the gateway, until its first answer")
     print("load: tasks that want to run, in the last minute; with many more than cores the times say little")
+    print("stolen: share of the processors that other machines took meanwhile; the slowest answers are theirs first")
 
 
 if __name__ == "__main__":

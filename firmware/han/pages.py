@@ -79,6 +79,12 @@ def render(product: str, template: str, **values: Any) -> str:
     return _environment(product).get_template(template).render(**values)
 
 
+def part(product: str, template: str, macro: str, *values: Any) -> Markup:
+    """What a macro of a product's template makes of `values`."""
+    made: Markup = getattr(_environment(product).get_template(template).module, macro)(*values)
+    return made
+
+
 def page(text: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A page as an answer, with headers that let it load nothing and be framed by nobody."""
     answer = web.Response(text=text, status=status, content_type="text/html", charset="utf-8")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import web
 from markupsafe import Markup
 
+from firmware.han import pages
+from firmware.han.pages import Language
 from firmware.han.ppc import answers, exports, wording
 from firmware.han.ppc.call import Call
-from firmware.han.ppc.rows import between, newest_first, numbers, value_rows
+from firmware.han.ppc.english import told
+from firmware.han.ppc.rows import Columns, between, newest_first, numbers, value_rows
 from firmware.han.ppc.wording import Label
 from firmware.metering.tariffs.local_time import DEFAULT_PERIOD_S
 from firmware.metering.values import Reading
-from firmware.profiles.kinds import SensorProfile
+from firmware.profiles.kinds import Link, Medium, SensorProfile
 
 MID: Final = "mid"
 _CHOOSE, _VALUES = "", "values"
@@ -66,35 +70,47 @@ async def profile(call: Call) -> web.Response:
     found = _meter(call)
     if found is None:
         return _unknown(call)
-    latest = call.view.latest(found.meter)
-    way, protocol = wording.LINKS[found.link]
-    facts = [
-        (Label.METER_ID, f"{found.meter.lower()}.sm"),
-        ("Name", found.id),
-        ("Beschreibung", call.told(wording.MEDIA[found.medium])),
-        ("Kommunikationstyp", way),
-        ("Protokoll-Typ", protocol),
-        ("Protokoll-Version", _VERSIONS[protocol]),
-        ("Ausleseintervall", str(found.period_s or DEFAULT_PERIOD_S)),
-        ("Abfrageversuche", str(_ATTEMPTS)),
-        (Label.METER_ADDRESS, found.meter.lower()),
-        ("Medium", call.told(wording.MEDIA[found.medium])),
-    ]
+    latest, language = call.view.latest(found.meter), call.session.language
     return call.page(
         "meterprofile.html",
-        call.text("Zählerprofil", "Meter profile"),
-        facts=call.facts(facts),
+        _title(language),
+        facts=_facts(found.id, found.meter, found.medium, found.link, found.period_s or DEFAULT_PERIOD_S, language),
         label=label_of(found.meter),
         mid=_handle(call, found.meter),
-        rows=value_rows([] if latest is None else [latest], call.desk.options, call.session.language),
-        obis_id=_obis_id(call),
-        table_id=call.desk.options.han_ppc_table_id,
+        values=latest is not None,
+        table=_current(latest, Columns.of(call.desk.options, language)),
     )
 
 
-def _obis_id(call: Call) -> str:
-    old = call.desk.options.han_ppc_old_columns
-    return "table_metervaleus_col_obis" if old else "table_metervalues_col_obis"
+def _title(language: Language) -> str:
+    return "Zählerprofil" if language == "de" else "Meter profile"
+
+
+@lru_cache(maxsize=256)
+def _facts(name: str, meter: str, medium: Medium, link: Link, period_s: int, language: Language) -> Markup:
+    """The table of what is known of a meter: programs ask for it with each look at its values."""
+    way, protocol = wording.LINKS[link]
+    facts = [
+        (Label.METER_ID, f"{meter.lower()}.sm"),
+        ("Name", name),
+        ("Beschreibung", told(wording.MEDIA[medium], language)),
+        ("Kommunikationstyp", way),
+        ("Protokoll-Typ", protocol),
+        ("Protokoll-Version", _VERSIONS[protocol]),
+        ("Ausleseintervall", str(period_s)),
+        ("Abfrageversuche", str(_ATTEMPTS)),
+        (Label.METER_ADDRESS, meter.lower()),
+        ("Medium", told(wording.MEDIA[medium], language)),
+    ]
+    rows = [(told(label, language), value) for label, value in facts]
+    return pages.part(answers.PRODUCT, "parts.html", "facts", rows, _title(language))
+
+
+@lru_cache(maxsize=64)
+def _current(reading: Reading | None, columns: Columns) -> Markup:
+    """The table of a reading: until the next one all who look see the same."""
+    rows = value_rows([] if reading is None else [reading], columns)
+    return pages.part(answers.PRODUCT, "valuetable.html", "table", rows, columns)
 
 
 async def values_form(call: Call) -> web.Response:
@@ -122,6 +138,7 @@ async def values(call: Call) -> web.Response:
     if isinstance(span, web.Response):
         return span
     size, number = call.desk.options.han_ppc_values_page, call.number
+    columns = Columns.of(call.desk.options, call.session.language)
     stream = newest_first(call.view, found.meter, *span, call.desk.now_s())
     readings = await _taken(stream, (number - 1) * size, size + 1)
     return call.page(
@@ -133,9 +150,8 @@ async def values(call: Call) -> web.Response:
         until=wording.shown_time(span[1]),
         number=number,
         more=len(readings) > size,
-        rows=value_rows(readings[:size], call.desk.options, call.session.language),
-        obis_id=_obis_id(call),
-        table_id=call.desk.options.han_ppc_table_id,
+        rows=value_rows(readings[:size], columns),
+        columns=columns,
     )
 
 

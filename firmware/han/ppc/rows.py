@@ -80,15 +80,38 @@ def numbers(reading: Reading) -> list[Entry]:
     return [one for one in reading.entries if one.value is None or type(one.value) is int]
 
 
-def value_rows(readings: Iterable[Reading], options: Options, language: Language) -> list[ValueRow]:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How the table of values looks.
+
+    Attributes:
+        language: of words.
+        words: whether the column "istvalide" has words.
+        table_id: ``id`` of the table.
+        obis_id: ``id`` of the cells with the OBIS code.
+    """
+
+    language: Language
+    words: bool
+    table_id: str
+    obis_id: str
+
+    @classmethod
+    def of(cls, options: Options, language: Language) -> Columns:
+        """As the options say."""
+        obis = "table_metervaleus_col_obis" if options.han_ppc_old_columns else "table_metervalues_col_obis"
+        return cls(language, options.han_ppc_validity == "words", options.han_ppc_table_id, obis)
+
+
+def value_rows(readings: Iterable[Reading], columns: Columns) -> list[ValueRow]:
     """The rows of readings; a gap has one, without value."""
-    found = []
+    found, language = [], columns.language
     for one in readings:
         entries, time = numbers(one), wording.shown_time(shown_s(one))
         if one.gap:
             code = wording.ABSENT
             sign = "" if one.signature is None else one.signature.hex()
-            valid = wording.validity_shown(code, options, language)
+            valid = wording.validity_shown(code, language, words=columns.words)
             found.append(ValueRow(time, 1, 1, valid, "", "", "", "", sign, wording.validity_word(code, language)))
         for position, entry in enumerate(entries):
             code = wording.validity(one.status, value=entry.value is not None)
@@ -98,7 +121,7 @@ def value_rows(readings: Iterable[Reading], options: Options, language: Language
                     time="" if position else time,
                     rows=len(entries),
                     line=position + 1,
-                    valid=wording.validity_shown(code, options, language),
+                    valid=wording.validity_shown(code, language, words=columns.words),
                     name=wording.row_name(entry.obis, language),
                     value=value,
                     unit=unit,

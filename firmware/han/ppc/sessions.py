@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import random
 from collections import OrderedDict
@@ -54,7 +53,7 @@ class Session(sessions.Session):
         return next((one for one in names for why in wanted if self.handle(kind, one, why) == handle), None)
 
     def _code(self, kind: str, text: str) -> bytes:
-        return hmac.new(self.key, f"{kind}\n{text}".encode(), hashlib.sha256).digest()
+        return hmac.digest(self.key, f"{kind}\n{text}".encode(), "sha256")
 
 
 class Sessions:

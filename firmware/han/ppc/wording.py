@@ -19,7 +19,6 @@ from markupsafe import Markup
 
 from devices.protocols.http_digest import MD5
 from devices.protocols.sml.units import unit_name
-from firmware.config import Options
 from firmware.han.desk import HanDesk
 from firmware.han.pages import Language
 from firmware.han.ppc.english import told
@@ -226,9 +225,9 @@ def validity_word(code: int, language: Language) -> str:
     return told(_VALIDITY_WORDS[code], language)
 
 
-def validity_shown(code: int, options: Options, language: Language) -> str:
+def validity_shown(code: int, language: Language, *, words: bool) -> str:
     """In the column "istvalide"."""
-    return validity_word(code, language) if options.han_ppc_validity == "words" else str(code)
+    return validity_word(code, language) if words else str(code)
 
 
 def digests(user: HanUser) -> tuple[str, ...]:
