@@ -269,9 +269,8 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _too_long)
     signal.alarm(LIMIT_S)
     print(f"{CLIENTS} clients, current values; {METERS} meters with {HISTORY} of history")
-    print(
-        "product   req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s  CPU s  load  stolen  goals"
-    )
+    columns = "req/s  p50 ms   p99 ms  in 50 ms  bare r/s  ratio  MB RSS  ready s  first s  CPU s  load  stolen  goals"
+    print(f"product   {columns}")
     for product in CALLS:
         with tempfile.TemporaryDirectory() as folder:
             _measure(product, Path(folder))
