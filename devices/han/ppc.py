@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from devices.errors import BenchError
 from devices.han.content import (
     Component,
     DeviceInfo,
@@ -418,12 +419,13 @@ class PpcClient:
         return page
 
     async def _pages(self, action: str, fields: Mapping[str, str], more: str) -> AsyncIterator[Page]:
-        """All pages of an answer, as long as there is a button to the next."""
+        """All pages of an answer, as long as there is a button to the next. Raises BenchError for too many."""
         for number in range(1, MOST_PAGES + 1):
             page = await self._page(action, {**fields, **({"page": str(number)} if number > 1 else {})})
             yield page
             if not page.has(more):
                 return
+        raise BenchError(f"{action} has more than {MOST_PAGES} pages, of which the bench reads no more: ask for less")
 
 
 def _meter_of(text: str) -> str:

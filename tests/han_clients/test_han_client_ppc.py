@@ -10,6 +10,7 @@ import pytest
 from han_stand_in import Digest, Headers, make_certificate, serving
 
 from devices.clock import Clock
+from devices.errors import BenchError
 from devices.han.errors import LoginLocked, NotUnderstood, SessionEnded
 from devices.han.link import HanLink
 from devices.han.login import Login, Settings
@@ -136,6 +137,24 @@ async def test_both_passes_of_the_hour_that_comes_twice(clock: Clock, pem: Path)
     assert [one.values[0].exact for one in found] == [value * 1000 for value in range(91, 101)]
     asked = next(form for form in server.asked if form["action"] == "showMeterValues")
     assert (asked["mid"], asked["from"], asked["to"]) == ("815", "2026-10-25 00:45:00", "2026-10-25 04:00:00")
+
+
+async def test_a_list_of_more_pages_than_are_read_is_not_taken_for_a_whole_one(
+    clock: Clock, pem: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devices.han.ppc.MOST_PAGES", 2)
+    server = StandIn()
+    server.pages["meterform", "1"] = METERFORM
+    server.pages["showMeterValuesForm", "1"] = "<form name='input_metervalues'><input name='mid' value='815'></form>"
+    for number in (1, 2):
+        at = f"2026-10-25 0{3 - number}:00:00"
+        server.pages["showMeterValues", str(number)] = table([row(0, at, "1-0:1.8.0", "1")], more=True)
+    begin, end = datetime(2026, 10, 24, tzinfo=UTC), datetime(2026, 10, 26, tzinfo=UTC)
+    async with serving(server, pem) as port:
+        client = client_at(clock, port)
+        with pytest.raises(BenchError, match="showMeterValues has more than 2 pages"):
+            await client.originals(METER, begin, end)
+        await client.close()
 
 
 async def test_a_locked_gateway_answers_200_without_a_cookie(clock: Clock, pem: Path) -> None:
