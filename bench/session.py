@@ -107,9 +107,13 @@ class Session:
             self.record = read_json(path)
             self.seed = int(self.record["seed"])
             self._refuse_changes()
-            again = self._set_errors_aside()
-            done = sum(self._row(case) is not None for case in self.cases)
-            self.interrupted("resumed", f"{done} of {len(self.cases)} cases were finished{again}")
+            broken = [case for case in self.cases if (row := self._row(case)) and row["verdict"] == str(Verdict.ERROR)]
+            done = sum(self._row(case) is not None for case in self.cases) - len(broken)
+            again = f"; run again after an error: {', '.join(case.key for case in broken)}" if broken else ""
+            more = f" (what they left is in {EARLIER}/)" if broken else ""
+            self.interrupted("resumed", f"{done} of {len(self.cases)} cases were finished{again}{more}")
+            self._write()  # the note comes first: what is set aside is never without it
+            self._set_aside(broken)
             self._drop_unfinished()
         else:
             try:
@@ -193,13 +197,10 @@ class Session:
             "interruptions": [],
         }
 
-    def _set_errors_aside(self) -> str:
-        """Cases that the bench's own trouble ended are run again; what they left is kept. Returns what is told."""
-        keys = []
-        for case in self.cases:
-            row, number = self._row(case), 1
-            if row is None or row["verdict"] != str(Verdict.ERROR):
-                continue
+    def _set_aside(self, cases: Iterable[Case]) -> None:
+        """Keep what cases left that the bench's own trouble ended; they are run again."""
+        for case in cases:
+            number = 1
             while (aside := self.folder / EARLIER / f"{case.folder}.{number}").exists():
                 number += 1
             try:
@@ -207,8 +208,6 @@ class Session:
                 self.case_folder(case).rename(aside)
             except OSError as error:
                 raise BenchError(f"{aside} cannot be made: {error.strerror}") from error
-            keys.append(case.key)
-        return f"; run again after an error: {', '.join(keys)} (what they left is in {EARLIER}/)" if keys else ""
 
     def _drop_unfinished(self) -> None:
         """Cases that were in flight are run again; one with a damaged verdict is kept aside and run again."""

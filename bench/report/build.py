@@ -156,12 +156,12 @@ def _identity(run: RunFolder) -> Iterator[Fact]:
         found: dict[str, None] = {}
         for case in cases:
             if value := dict(case.told).get(name, ""):
-                found[f"{case.gateway} {value}" if several else value] = None
+                marked = f"SHA-256 {value}" if name == "certificate" else value
+                found[f"{case.gateway} {marked}" if several else marked] = None
         if found:
             values = list(found)
             more = f"; and {len(values) - IDENTITIES_SHOWN} more" if len(values) > IDENTITIES_SHOWN else ""
-            mark = "SHA-256 " if name == "certificate" else ""
-            yield Fact(title, mark + "; ".join(values[:IDENTITIES_SHOWN]) + more)
+            yield Fact(title, "; ".join(values[:IDENTITIES_SHOWN]) + more)
 
 
 _TIME_BASES = {

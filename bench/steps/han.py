@@ -328,26 +328,28 @@ class HanStep(ExpectingStep):
 
     async def _get(self, rig: Rig) -> Outcome:
         from devices.han.casa import is_locked
+        from devices.han.ppc_pages import Page
 
         if not self.anonymous and not rig.han.proven(self.as_user):
             await rig.han.client(self.as_user)  # before a refused login can be taken for the gateway's
         client = await rig.han.fresh(Login("nobody") if self.anonymous else rig.han.login_of(self.as_user))
-        refused = False
+        refused = by_page = False
         try:
             if not self.anonymous:
                 await rig.han.pause()  # a PPC begins a session for it
             answer = await client.raw("GET", self.get or "/", authenticate=not self.anonymous)
             status, seen = answer.status, f"status {answer.status}, {len(answer.body)} octets"
-            refused = not self.anonymous and (status == 401 or is_locked(answer))
+            by_page = rig.han.product == "ppc" and status == 200 and Page(answer.body, "get").failed  # han 2.1
+            refused = not self.anonymous and (status == 401 or is_locked(answer) or by_page)
         except LoginRefused as error:
             status, seen, refused = 401, str(error), True
         finally:
             await client.close()
-        if not self.anonymous and status < 400:
+        if not self.anonymous and status < 400 and not refused:
             rig.han.forget(self.as_user)
         if refused:
             seen += ": the login was refused, not the path"
-        good = 400 <= status < 500 and not refused if self.status == "4xx" else status == self.status
+        good = 400 <= status < 500 and not refused if self.status == "4xx" else status == self.status and not by_page
         return Outcome(Verdict.PASS if good else Verdict.FAIL, f"status {self.status}", seen, "" if good else seen)
 
     async def _steal(self, rig: Rig) -> Outcome:

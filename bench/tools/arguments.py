@@ -247,18 +247,33 @@ def _run_build(arguments: argparse.Namespace) -> int:
 
 
 def run_in_real_time(work: Callable[[Clock], Coroutine[Any, Any, int]]) -> int:
-    """Do `work` in real time. SIGTERM counts as Ctrl-C."""
+    """Do `work` in real time. SIGTERM counts as Ctrl-C, also where Ctrl-C is ignored, as in a background job."""
     import asyncio
     import signal
 
     from devices.clock import Clock, run
 
-    async def main() -> int:
-        return await work(Clock(asyncio.get_running_loop()))
+    ended = False
 
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    async def main() -> int:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def end() -> None:
+            nonlocal ended
+            ended = True
+            task.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, end)
+        return await work(Clock(loop))
+
+    before = signal.getsignal(signal.SIGTERM)
     try:
         return run(main(), virtual=False)
+    except asyncio.CancelledError:
+        if ended:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

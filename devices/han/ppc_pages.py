@@ -272,5 +272,6 @@ def _cells(row: Any) -> dict[str, str]:
 
 
 def _text(element: Any) -> str:
-    """All text of an element."""
-    return "".join(element.itertext()).replace("\xa0", " ")
+    """All text of an element that is shown."""
+    shown = element.xpath(".//text()[not(ancestor::style or ancestor::script)]")
+    return "".join(shown).replace("\xa0", " ")

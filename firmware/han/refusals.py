@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-Made = Callable[[web.Request, int], web.Response | None]
-"""Makes the answer to a request that is refused with this status; None: the web server's stands."""
+Made = Callable[[web.Request, int], web.Response]
+"""Makes the answer to a request that is refused with this status."""
 
 
 def in_own_words(application: web.Application, made: Made) -> None:
@@ -17,8 +17,6 @@ def in_own_words(application: web.Application, made: Made) -> None:
         if not isinstance(answer, web.HTTPException) or answer.status < 400:
             return
         own = made(request, answer.status)
-        if own is None:
-            return
         assert isinstance(own.body, bytes)
         answer.headers.update(own.headers)
         answer.body = own.body

@@ -39,8 +39,8 @@ Right = Literal["values", "tariffs", "consumer_log", "system_log", "selftest", "
 """What somebody may read or do at the home interface (wan-core 8.1); the words are ours.
 
 ``values``: the meters and their readings; ``tariffs``: contracts and all that stands in them, also the readings of a
-TAF-7; ``consumer_log``, ``system_log``: the log; ``selftest``: order one; ``device_data``: what a program or a page is
-told of the gateway itself.
+TAF-7; ``consumer_log``, ``system_log``: the log; ``selftest``: order one; ``device_data``: a CONEXA's ``smgw-info``,
+a CASA's settings for technicians. Versions and number stand on pages and in answers for all who are logged in.
 """
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEK: Final[tuple[Weekday, ...]] = get_args(Weekday)

@@ -127,6 +127,8 @@ def test_what_needs_no_credentials_needs_no_pause(monkeypatch: pytest.MonkeyPatc
         (answer(404), "4xx", Verdict.PASS),
         (answer(403), "4xx", Verdict.PASS),
         (answer(200), "4xx", Verdict.FAIL),
+        (answer(200), 200, Verdict.PASS),
+        (RawAnswer(200, {}, b"<p>Fehler: Anmeldung fehlgeschlagen</p>", {}), 200, Verdict.FAIL),
         (answer(401), "4xx", Verdict.FAIL),
         (LoginRefused("the gateway refuses 'anna'"), "4xx", Verdict.FAIL),
         (answer(403, retry_after="300"), "4xx", Verdict.FAIL),

@@ -378,8 +378,13 @@ def test_a_script_without_yes_is_refused_in_one_line(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_in_a_real_process_ends_with_130_and_no_traceback(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "ctrl_c"),
+    [(signal.SIGINT, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_DFL), (signal.SIGTERM, signal.SIG_IGN)],
+)
+def test_ctrl_c_in_a_real_process_ends_with_130_and_no_traceback(
+    tmp_path: Path, number: int, ctrl_c: signal.Handlers
+) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(build_image(bytes(400_000), Version(2, 1)))
     running = subprocess.Popen(
@@ -387,6 +392,7 @@ def test_ctrl_c_in_a_real_process_ends_with_130_and_no_traceback(tmp_path: Path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, ctrl_c),  # noqa: PLW1509 - a background job ignores it
     )
     assert running.stdout is not None
     until = time.monotonic() + 60

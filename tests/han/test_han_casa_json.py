@@ -414,6 +414,18 @@ async def test_only_who_calls_it_by_address_or_name_is_answered(gateway: Casa) -
                 assert answer.status == status, host
 
 
+@pytest.mark.parametrize(("body", "expect", "status"), [(b"a" * 70_000, "", 413), (b"a=1", "a-miracle", 417)])
+async def test_what_is_refused_before_the_host_is_looked_at_tells_nothing_of_the_gateway(
+    gateway: Casa, body: bytes, expect: str, status: int
+) -> None:
+    for host, size in (("evil.example", 40), (None, 100_000)):
+        headers = ({} if host is None else {"Host": host}) | ({"Expect": expect} if expect else {})
+        async with gateway.client() as client, client.post("/login", data=body, headers=headers) as answer:
+            told = await answer.read()
+            assert (answer.status, len(told) <= size) == (status, True), told[:200]
+            assert (DEVICE.lower().encode() in told.lower()) == (host is None)
+
+
 async def test_the_check_of_the_host_can_be_switched_off(clock: Clock) -> None:
     headers = {"Host": "box.example"}
     async with (

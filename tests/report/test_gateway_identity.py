@@ -55,7 +55,7 @@ def test_all_that_differ_are_told_in_their_order(tmp_path: Path) -> None:
     cases = [told(), told(SECOND, "3.1"), told(FIRST, "3.1")]
     head = head_of(report(tmp_path, *(("conexa", one) for one in cases)))
     assert head["Gateway firmware"] == "3.0; 3.1"
-    assert head["Gateway certificate"] == f"SHA-256 {FIRST}; {SECOND}"
+    assert head["Gateway certificate"] == f"SHA-256 {FIRST}; SHA-256 {SECOND}"
     assert head["Gateway number"] == "ethe0300004261"
 
 

@@ -35,7 +35,6 @@ _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
         "metering/origin": "values",
         "metering/derived": "tariffs",
         "conlogbook": "consumer_log",
-        "systeminformations": "device_data",
     }
 )
 """Begin of a path -> what is needed for it."""

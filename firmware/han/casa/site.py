@@ -81,14 +81,15 @@ def _lockdown(desk: HanDesk) -> Middleware:
 
 
 def _refusals(desk: HanDesk) -> Made:
-    """Refusals as a page, or as JSON where programs ask."""
+    """Refusals as a page, or as JSON where programs ask; few words for who does not get as far as the pages."""
 
-    def made(request: web.Request, status: int) -> web.Response | None:
-        if status >= 500:
-            return None
+    def made(request: web.Request, status: int) -> web.Response:
+        phrase = HTTPStatus(status).phrase
+        if not desk.effects.han or (desk.options.han_casa_host_check and not _called_right(request, desk)):
+            return web.Response(text=phrase)
         if request.path.startswith("/json"):
-            return web.Response(text=json.dumps({"error": HTTPStatus(status).phrase.lower()}), content_type=JSON)
-        word = "not_found" if status == 404 else "bad_request"
+            return web.Response(text=json.dumps({"error": phrase.lower()}), content_type=JSON)
+        word = "not_found" if status == 404 else "failed" if status >= 500 else "bad_request"
         return Look.of(request, desk).page("refused.html", title=word, here="", word=word)
 
     return made

@@ -148,6 +148,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
         "not_found": ("Nicht gefunden", "Not found"),
         "not_found_text": ("Diese Seite gibt es nicht.", "There is no such page."),
+        "failed": ("Zurzeit nicht möglich", "Not possible at the moment"),
+        "failed_text": ("Bitte versuchen Sie es später noch einmal.", "Please try again later."),
         "bad_request": ("Anfrage nicht möglich", "Request not possible"),
         "bad_request_text": (
             "Diese Anfrage kann nicht bearbeitet werden.",

@@ -28,7 +28,7 @@ ACTIONS: Final[Mapping[str, Entry]] = MappingProxyType(
         "exportCommProfile": Entry(device.export_communication),
         "log": Entry(device.log, "consumer_log"),
         "exportLogData": Entry(device.export_log, "consumer_log"),
-        "swversions": Entry(device.software, "device_data"),
+        "swversions": Entry(device.software),
         "selftestform": Entry(device.selftest_form, "selftest"),
         "selftest": Entry(device.selftest, "selftest"),
     }
