@@ -92,8 +92,8 @@ async def test_a_cut_of_the_gateway_around_any_commit_of_keys_is_healed(clock: C
     """wan-core 1.4, 6.4.2.6: before a commit ends, just behind it, and when the meter has acted on what was stored."""
     commits = await _commits(clock, act)
     assert len(commits) >= 4
-    for commit in commits:
-        for shift in (-0.009, -0.001, 0.0001, 0.02, 0.07):
+    for number, commit in enumerate(commits):
+        for shift in ((-0.009, 0.0001, 0.07), (-0.001, 0.0001, 0.02))[number % 2]:
             rack = SecureRack(clock)
             start = clock.seconds()
             acting = asyncio.ensure_future(act(rack))

@@ -265,7 +265,7 @@ async def test_frozen_values_stay_those_of_the_moment(
             later(memory, meter, at, 99_999_999)
             evaluated(memory, owner, at)
         memory.commit([(_SENT, (owner,))])
-        assert everything(one.view()) == shown, "also what is of before and was stored behind it"
+        assert everything(one.view()) == shown, "also what was missed before and is stored now"
         assert value_in(name, (await one.ask())[1]) == told
         await one.do("mend", fault="han")
         assert everything(one.view()) != shown

@@ -44,13 +44,18 @@ def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run
 
 
 def is_good(one: Page, name: str, language: str) -> None:
-    """Axe is content, a telephone and a sheet of paper show all of it, and nothing is cut off."""
+    """Axe is content, a telephone and a sheet of paper show all of it, and nothing is cut off.
+
+    The other language has the same elements, with other words: for these a telephone is narrow enough.
+    """
     assert one.evaluate("document.documentElement.lang") == language, name
-    if language == "de":  # the other has the same elements
+    if language == "de":
         readable(one)
     one.set_viewport_size({"width": TELEPHONE, "height": 740})
     assert one.evaluate("document.documentElement.scrollWidth") <= TELEPHONE, name
     assert one.evaluate(CUT) == [], name
+    if language != "de":
+        return
     one.set_viewport_size({"width": 700, "height": 990})  # A4 without its margins
     one.emulate_media(media="print")
     assert not one.evaluate(WIDER_THAN_PAPER), f"{name} is wider than paper"
