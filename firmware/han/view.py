@@ -249,12 +249,14 @@ class ConsumerView:
         Without billing periods in its profile all of its validity is one.
         """
         found, now_s = self.contract(contract_id), self._now_s
+        if found is None:
+            return ()
         decided_s = self._store.progress(contract_id).decided_s
         if self._bound is not None and self._bound.at_s is not None:
             now_s, decided_s = min(now_s, self._bound.at_s), self._bound.decided.get(contract_id)
-        if found is None or found.profile.evaluation.begin_s > now_s:
-            return ()
         evaluation = found.profile.evaluation
+        if evaluation.begin_s > now_s:
+            return ()
         spans: list[BillingSpan] = []
         begin_s = evaluation.begin_s
         while begin_s <= now_s and len(spans) < MOST_PERIODS:
