@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from firmware.han.conexa.access import Access
-from firmware.han.conexa.lock import SelfTestLock
 from firmware.han.conexa.logbook import log_language
 from firmware.han.conexa.m2m import M2M
 from firmware.han.conexa.points import codes_of
@@ -25,8 +24,8 @@ def application(desk: HanDesk) -> web.Application:
     codes_of(desk.options)
     log_language(desk.options)
     made = new_application()
-    access, lock = Access(desk), SelfTestLock(desk)
-    programs, browsers = M2M(desk, access, lock), Web(desk, access, lock)
+    access = Access(desk)
+    programs, browsers = M2M(desk, access), Web(desk, access)
     programs.add_to(made)
     browsers.add_to(made)
     in_own_words(made, refusals(programs, browsers))

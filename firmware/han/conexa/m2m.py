@@ -16,7 +16,6 @@ from aiohttp import web
 from firmware.han.conexa.access import Access
 from firmware.han.conexa.body import Parameters, Refused, bad, call_of
 from firmware.han.conexa.information import smgw_info, usage_point_info, user_info
-from firmware.han.conexa.lock import SelfTestLock
 from firmware.han.conexa.logbook import log
 from firmware.han.conexa.readings import readings
 from firmware.han.conexa.scaling import Scaling
@@ -49,13 +48,11 @@ class M2M:
     Args:
         desk: the gateway.
         access: who it is.
-        lock: of the self-test.
     """
 
-    def __init__(self, desk: HanDesk, access: Access, lock: SelfTestLock) -> None:
+    def __init__(self, desk: HanDesk, access: Access) -> None:
         self._desk = desk
         self._access = access
-        self._lock = lock
         self._scaling = Scaling(desk.options.han_conexa_energy_scaler, desk.sign)
 
     def add_to(self, application: web.Application) -> None:
@@ -124,7 +121,7 @@ class M2M:
         """Its result is in the log only; 403 while one runs and for ten minutes after an order."""
         if not user.may("selftest"):
             raise Refused(403, "this user may not do that")
-        order = await self._lock.order(user)
+        order = await self._desk.order_selftest(user)
         if not order.accepted:
             raise Refused(403, "a self-test is running or was less than ten minutes ago")
 

@@ -14,7 +14,6 @@ from aiohttp import web
 from firmware.han import pages
 from firmware.han.authentication import Checked
 from firmware.han.conexa.access import Access
-from firmware.han.conexa.lock import SelfTestLock
 from firmware.han.conexa.sessions import Sessions, WebSession
 from firmware.han.conexa.texts import STATES, WORDS, refusal_of
 from firmware.han.desk import HanDesk
@@ -35,13 +34,11 @@ class Web:
     Args:
         desk: the gateway.
         access: who it is.
-        lock: of the self-test.
     """
 
-    def __init__(self, desk: HanDesk, access: Access, lock: SelfTestLock) -> None:
+    def __init__(self, desk: HanDesk, access: Access) -> None:
         self._desk = desk
         self._access = access
-        self._lock = lock
         options = desk.options
         self._sessions = Sessions(desk.unit.clock, desk.unit.rng, Limits(options.han_idle_s, options.han_session_s))
 
@@ -113,7 +110,12 @@ class Web:
             return answer
         note = request.query.get("note", "")
         note = note if note in ("selftest_running", "selftest_refused", "not_allowed") else ""
-        return self._page(request, "selftest.html", "selftest", session, note=note, left_s=round(self._lock.left_s))
+        return self._page(request, "selftest.html", "selftest", session, note=note, left_s=self._left_s())
+
+    def _left_s(self) -> int:
+        """Seconds until the next one can be ordered, 0: now; at most those of the lock if the clock was set back."""
+        again_s, lock_s = self._desk.selftest_again_s(), self._desk.product.selftest.lock_s or 0.0
+        return 0 if again_s is None else round(min(lock_s, again_s - self._desk.now_s()))
 
     async def start_selftest(self, request: web.Request) -> web.StreamResponse:
         """Order one."""
@@ -122,7 +124,7 @@ class Web:
             return answer
         note = "not_allowed"
         if found.user.may("selftest"):
-            order = await self._lock.order(found.user)
+            order = await self._desk.order_selftest(found.user)
             note = "selftest_running" if order.accepted else "selftest_refused"
         return _other(f"{_place(found.user)}/selftest", request, note=note)
 
