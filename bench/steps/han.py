@@ -327,20 +327,18 @@ class HanStep(ExpectingStep):
         return Outcome(Verdict.FAIL, "taken" if wanted else "refused", seen, seen)
 
     async def _get(self, rig: Rig) -> Outcome:
-        from devices.han.casa import is_locked
-        from devices.han.ppc_pages import Page
+        from devices.han.open import login_refused
 
         if not self.anonymous and not rig.han.proven(self.as_user):
             await rig.han.client(self.as_user)  # before a refused login can be taken for the gateway's
         client = await rig.han.fresh(Login("nobody") if self.anonymous else rig.han.login_of(self.as_user))
-        refused = by_page = False
+        refused = False
         try:
             if not self.anonymous:
                 await rig.han.pause()  # a PPC begins a session for it
             answer = await client.raw("GET", self.get or "/", authenticate=not self.anonymous)
             status, seen = answer.status, f"status {answer.status}, {len(answer.body)} octets"
-            by_page = rig.han.product == "ppc" and status == 200 and Page(answer.body, "get").failed  # han 2.1
-            refused = not self.anonymous and (status == 401 or is_locked(answer) or by_page)
+            refused = not self.anonymous and login_refused(rig.han.product, answer)
         except LoginRefused as error:
             status, seen, refused = 401, str(error), True
         finally:
@@ -349,7 +347,10 @@ class HanStep(ExpectingStep):
             rig.han.forget(self.as_user)
         if refused:
             seen += ": the login was refused, not the path"
-        good = 400 <= status < 500 and not refused if self.status == "4xx" else status == self.status and not by_page
+        if self.status == "4xx":
+            good = 400 <= status < 500 and not refused
+        else:
+            good = status == self.status and not (refused and status < 400)
         return Outcome(Verdict.PASS if good else Verdict.FAIL, f"status {self.status}", seen, "" if good else seen)
 
     async def _steal(self, rig: Rig) -> Outcome:

@@ -1,4 +1,4 @@
-"""Makes the client of a product."""
+"""The client of a product, and what all of them tell by an answer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Final
 
 from devices.clock import Clock
 from devices.errors import UsageError
-from devices.han.casa import CasaClient
+from devices.han.casa import CasaClient, is_locked
 from devices.han.client import HanClient
 from devices.han.conexa import ConexaClient
+from devices.han.content import RawAnswer
 from devices.han.errors import HanError
 from devices.han.link import HanLink
 from devices.han.login import Exchange, Login, Settings
 from devices.han.ppc import PpcClient
+from devices.han.ppc_pages import Page
 
 CLIENTS: Final[dict[str, Callable[[HanLink], HanClient]]] = {
     "ppc": PpcClient,
@@ -47,3 +49,9 @@ def open_client(
     if product not in CLIENTS:
         raise UsageError(f"there is no home interface of {product!r}", hint=", ".join(CLIENTS))
     return CLIENTS[product](HanLink(clock, settings, login, rng=rng, on_exchange=on_exchange, judge=judge))
+
+
+def login_refused(product: str, answer: RawAnswer) -> bool:
+    """Whether an answer refuses the login and not what was asked for; a PPC does so by a page (han 2.1)."""
+    by_page = product == "ppc" and answer.status == 200 and Page(answer.body, "login").failed
+    return answer.status == 401 or is_locked(answer) or by_page
