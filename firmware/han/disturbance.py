@@ -56,16 +56,6 @@ class Bound:
         newest_s = self.contracts.get(contract, _NEVER)
         return newest_s if end_s is None else min(newest_s, end_s)
 
-    def plain(self) -> dict[str, Any]:
-        """As it is planted."""
-        return {
-            "at_s": self.at_s,
-            "meters": dict(self.meters),
-            "contracts": dict(self.contracts),
-            "decided": dict(self.decided),
-            "sent": self.sent,
-        }
-
 
 NOTHING: Final = Bound()
 """No value is shown; contracts, meters and billing periods stay."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
@@ -132,7 +133,7 @@ class HanService:
     def frozen(self) -> Mapping[str, Any]:
         """The values that can be seen at this moment, as a defect that leaves them at that."""
         bound = bound_now(self._store, self._unit.memory, self._own.now_us() / 1e6)
-        return {"how": FROZEN, "bound": bound.plain()}
+        return {"how": FROZEN, "bound": asdict(bound)}
 
     def disturb(self, fault: Mapping[str, Any] | None) -> None:
         """A defect was planted, None: taken away."""

@@ -31,11 +31,7 @@ DAILY: Final = 6
 _MOST_DIGITS: Final = 6
 
 _RIGHTS: Final[Mapping[str, Right]] = MappingProxyType(
-    {
-        "metering/origin": "values",
-        "metering/derived": "tariffs",
-        "conlogbook": "consumer_log",
-    }
+    {"metering/origin": "values", "metering/derived": "tariffs", "conlogbook": "consumer_log"}
 )
 """Begin of a path -> what is needed for it."""
 
