@@ -55,7 +55,8 @@ def counted(at: datetime, obis: str = IMPORT) -> int:
     return 7_249_204 + 37 * quarters if obis == IMPORT else 9_000 + quarters
 
 
-def _reading(meter: str, at: datetime) -> Reading:
+def reading_at(meter: str, at: datetime) -> Reading:
+    """What a meter shows at an instant, captured a second later."""
     grid_s = int(at.timestamp())
     if at == GAP and meter == METER:
         return Reading(meter, grid_s, None, "A004000020000000")
@@ -77,7 +78,7 @@ def _history(key: bytes) -> tuple[Statement, ...]:
         while at <= end:
             late = SPANS[-1][1] - at < timedelta(hours=3)
             for number in (METER, SUPPLY, FOREIGN) if late else (METER,):
-                made += reading_statements(module, (_reading(number, at),))
+                made += reading_statements(module, (reading_at(number, at),))
             at += timedelta(minutes=15)
     memory.close()
     return tuple(made)

@@ -11,13 +11,29 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from han_ppc_rack import EXPORT, GAP, IMPORT, METER, PASSWORDS, SPANS, Ppc, counted, login, meter, ppc, tariff
+from han_ppc_rack import (
+    EXPORT,
+    GAP,
+    IMPORT,
+    METER,
+    PASSWORDS,
+    SPANS,
+    Ppc,
+    counted,
+    login,
+    meter,
+    ppc,
+    reading_at,
+    tariff,
+)
+from han_rack import reading_statements
 
 from devices.han.link import HanLink
 from devices.han.login import Login, Settings
 from devices.han.sequences import ppc_current, ppc_lists
 from devices.han.sequences.ppc_markup import PATH
 from devices.han.sequences.visit import NIST, BoundReached, Findings, Told, Visit
+from firmware.security.module import SecurityModule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LATEST = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
@@ -170,6 +186,19 @@ async def test_open_hab_reads_the_newest_value_of_each_register(gateway: Ppc) ->
     """Its rows are numbered within a reading, so those of older readings do not come after (OH)."""
     found, _ = await replayed(gateway, ppc_current.open_hab)
     assert found.told == (told(), told(EXPORT))
+
+
+async def test_the_next_poll_behind_a_new_reading_shows_it(gateway: Ppc) -> None:
+    """The table of current values is made once for a reading, not once for a meter."""
+    for quarters in (0, 1, 2):
+        at = LATEST + timedelta(minutes=15 * quarters)
+        if quarters:
+            module = SecurityModule(gateway.rack.memory)
+            gateway.rack.memory.commit(reading_statements(module, (reading_at(METER, at),)))
+        found, _ = await replayed(gateway, ppc_current.home_assistant)
+        values = [(one.obis, str(one.value), one.at) for one in found.told]
+        captured = at + timedelta(seconds=1)
+        assert values == [(obis, shown(counted(at, obis)), captured) for obis in (IMPORT, EXPORT)]
 
 
 async def logged_in(gateway: Ppc) -> None:
